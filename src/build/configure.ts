@@ -70,7 +70,7 @@ function scriptCalls(packages: readonly Configurable[]): Call[] {
   const calls: Call[] = []
   for (const { name, scripts } of packages) {
     // FACTS: no image missed a preinst: they prepare upgrades, diversions and users.
-    if (scripts.postinst === undefined || name in INSTEAD) continue
+    if (scripts.postinst === undefined || Object.hasOwn(INSTEAD, name)) continue
     calls.push({ name, script: `${name}.postinst`, args: ['configure', ''] })
   }
   for (const [name, program] of Object.entries(INSTEAD)) {
@@ -89,7 +89,7 @@ const INSTEAD: Readonly<Record<string, string>> = { 'ca-certificates': 'update-c
 function triggerCalls(packages: readonly Configurable[]): Call[] {
   const activated = new Set(packages.flatMap(({ scripts }) => directives(scripts.triggers, /^activate(-noawait|-await)?$/)))
   return packages.flatMap(({ name, scripts }) => {
-    if (scripts.postinst === undefined || name in INSTEAD) return []
+    if (scripts.postinst === undefined || Object.hasOwn(INSTEAD, name)) return []
     return directives(scripts.triggers, /^interest(-noawait|-await)?$/).map((trigger) => {
       const isPath = trigger.startsWith('/')
       const due = isPath

@@ -36,17 +36,17 @@ export function describeTree(root: string, known: (path: string, size: number, m
     for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {
       const path = folder === '' ? entry.name : `${folder}/${entry.name}`
       if (entry.isSymbolicLink()) {
-        lines.push({ path, line: `l\t${escape(path)}\t${escape(readlinkSync(join(root, path)))}` })
+        lines.push({ path, line: `l\t${quoted(path)}\t${quoted(readlinkSync(join(root, path)))}` })
         continue
       }
       const info = lstatSync(join(root, path))
       const mode = (info.mode & 0o7777).toString(8)
       if (entry.isDirectory()) {
-        lines.push({ path, line: `d\t${mode}\t${escape(path)}` })
+        lines.push({ path, line: `d\t${mode}\t${quoted(path)}` })
         visit(path)
       } else if (entry.isFile()) {
         const digest = known(path, info.size, info.mtimeMs) ?? digestFile(join(root, path))
-        lines.push({ path, line: `f\t${mode}\t${info.size}\t${digest}\t${escape(path)}` })
+        lines.push({ path, line: `f\t${mode}\t${info.size}\t${digest}\t${quoted(path)}` })
         files++
         if (info.nlink > 1 && counted.has(info.ino)) continue
         counted.add(info.ino)
@@ -68,7 +68,7 @@ function kindOf(entry: Dirent): string {
   return 'a device'
 }
 
-function escape(path: string): string {
+function quoted(path: string): string {
   return path.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('\t', '\\t')
 }
 

@@ -17,14 +17,16 @@ export interface PlanInput {
   readonly rootfs: string
   /** The host's root; another folder only in tests. */
   readonly host?: string
+  /** What to run instead of the language's own command. */
+  readonly command?: readonly string[]
 }
 
 /** Where programs are looked for inside an image. */
 export const IMAGE_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/games'
 
 /** Every step to start `language` with all of the host's data in sight. */
-export function homePlan({ language, rootfs, host = '/' }: PlanInput): Step[] {
-  const program = language.command[0]!
+export function homePlan({ language, rootfs, host = '/', command = language.command }: PlanInput): Step[] {
+  const program = command[0]!
   return [
     ['language', language.name],
     ['namespace', 'user'],
@@ -43,7 +45,7 @@ export function homePlan({ language, rootfs, host = '/' }: PlanInput): Step[] {
     ['seccomp', 'terminal'],
     ['exec', findProgram(rootfs, program)],
     ['arg', program],
-    ...language.command.slice(1).map(argumentStep),
+    ...command.slice(1).map(argumentStep),
   ]
 }
 

@@ -1,0 +1,75 @@
+/** The last touches on a configured root file system: what a full system would have that nobody packages, and what nobody needs. */
+
+import { copyFileSync, existsSync, lstatSync, mkdirSync, readdirSync, rmdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { HOST_NAMES } from '../plan/home.ts'
+
+/** Records of a package manager and caches that can be made again: no script reads them. */
+const LEFT_OVER = [
+  'var/lib/dpkg',
+  'var/lib/apt',
+  'var/lib/pam',
+  'var/lib/systemd',
+  'var/lib/ucf',
+  'var/lib/misc',
+  'var/cache',
+  'var/log',
+  'var/backups',
+  'etc/apt',
+  'etc/cron.d',
+  'etc/cron.daily',
+  'etc/cron.weekly',
+  'etc/init.d',
+  'etc/logrotate.d',
+  'etc/systemd',
+  'etc/passwd-',
+  'etc/group-',
+  'usr/share/debconf',
+] as const
+
+/** OpenSSL's built-in places for certificates (OPENSSLDIR): the package openssl, which images do without, has these links. */
+const LINKS: Readonly<Record<string, string>> = {
+  'usr/lib/ssl/cert.pem': '/etc/ssl/certs/ca-certificates.crt',
+  'usr/lib/ssl/certs': '/etc/ssl/certs',
+  'etc/mtab': '../proc/self/mounts',
+}
+
+export function finish(rootfs: string): void {
+  for (const path of LEFT_OVER) rmSync(join(rootfs, path), { recursive: true, force: true })
+  for (const [path, target] of Object.entries(LINKS)) addLink(join(rootfs, path), target)
+  for (const name of HOST_NAMES) makeMountPoint(rootfs, name)
+  for (const name of ['usr', 'etc', 'var']) mkdirSync(join(rootfs, name), { recursive: true })
+  mkdirSync(join(rootfs, 'usr/local/bin'), { recursive: true })
+  removeEmptyFolders(join(rootfs, 'var'))
+  // Everything outside these is a mount point of the host's or made by the launcher.
+  for (const name of readdirSync(rootfs)) if (!KEPT.has(name)) rmSync(join(rootfs, name), { recursive: true })
+}
+
+const KEPT = new Set(['usr', 'etc', 'var'])
+
+function addLink(path: string, target: string): void {
+  if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) return
+  mkdirSync(dirname(path), { recursive: true })
+  symlinkSync(target, path)
+}
+
+/** A regular file where the launcher mounts the host's; a link could not be mounted upon. */
+function makeMountPoint(rootfs: string, name: string): void {
+  const path = join(rootfs, 'etc', name)
+  const info = lstatSync(path, { throwIfNoEntry: false })
+  if (info?.isFile()) return
+  rmSync(path, { force: true })
+  const utc = join(rootfs, 'usr/share/zoneinfo/Etc/UTC')
+  if (name === 'localtime' && existsSync(utc)) copyFileSync(utc, path)
+  else writeFileSync(path, name === 'timezone' ? 'Etc/UTC\n' : '')
+}
+
+/** Below `path`, not `path` itself. */
+function removeEmptyFolders(path: string): void {
+  for (const entry of readdirSync(path, { withFileTypes: true })) {
+    if (!entry.isDirectory()) continue
+    const folder = join(path, entry.name)
+    removeEmptyFolders(folder)
+    if (readdirSync(folder).length === 0) rmdirSync(folder)
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * What makes an installed language startable: its plan, its runner, its shim, and the links by which an extension finds its plan.
+ *
+ * Each file appears by rename, so that a script that starts at the same moment gets the old or the new one.
+ */
+
+import { mkdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { replaceFile, replaceLink } from '../base/files.ts'
+import { allExtensions, type Catalogue, claimants } from '../catalogue/catalogue.ts'
+import type { Language } from '../catalogue/recipe.ts'
+import { listInstalled, names, readChoices, rootfsOf, type Store } from '../store/store.ts'
+import { encodePlan } from './format.ts'
+import { homePlan } from './home.ts'
+import { makeRunner } from './runner.ts'
+
+/** The profiles that this version can plan; the first is the default. */
+export const PROFILES = ['home'] as const
+export type Profile = (typeof PROFILES)[number]
+
+export function planPath(store: Store, key: string, profile: string): string {
+  return join(store.path, 'plans', `${key}.${profile}`)
+}
+
+export function runnerPath(store: Store, language: string): string {
+  return join(store.path, 'runners', language)
+}
+
+export function launcherPath(store: Store): string {
+  return join(store.path, 'bin', 'launcher')
+}
+
+/** Write plan, runner and shim of a language whose image is in `store`. @param system the path of the system store, for the runner */
+export function publish(store: Store, language: Language, digest: string, system: string): void {
+  const steps = homePlan({ language, rootfs: rootfsOf(store, digest) })
+  for (const profile of PROFILES) replaceFile(planPath(store, language.name, profile), encodePlan(steps))
+  publishRunner(store, language.name, system)
+  const launcher = readFileSync(launcherPath(store))
+  replaceFile(shimPath(store, language), makeRunner(launcher, { language: language.name, system, kind: 'shim' }), 0o755)
+}
+
+/** Write the runner that the kernel starts; it finds its plan at each start, so it may stand there before its language is installed. */
+export function publishRunner(store: Store, language: string, system: string): void {
+  const launcher = readFileSync(launcherPath(store))
+  mkdirSync(join(store.path, 'runners'), { recursive: true })
+  replaceFile(runnerPath(store, language), makeRunner(launcher, { language, system, kind: 'script' }), 0o755)
+}
+
+/** Take back what publish wrote. */
+export function unpublish(store: Store, language: Language): void {
+  for (const profile of PROFILES) rmSync(planPath(store, language.name, profile), { force: true })
+  rmSync(runnerPath(store, language.name), { force: true })
+  rmSync(shimPath(store, language), { force: true })
+}
+
+/**
+ * Point every extension at the installed language that runs it: the user's choice, else the recipe that owns it, else any that can.
+ *
+ * @returns the owners, extension → language
+ */
+export function linkExtensions(store: Store, catalogue: Catalogue): Map<string, string> {
+  const owners = extensionOwners(store, catalogue)
+  const wanted = new Map<string, string>()
+  for (const [extension, language] of owners) {
+    for (const profile of PROFILES) wanted.set(`.${extension}.${profile}`, `${language}.${profile}`)
+  }
+  const folder = join(store.path, 'plans')
+  for (const name of names(folder)) if (name.startsWith('.') && !wanted.has(name)) rmSync(join(folder, name))
+  for (const [name, target] of wanted) if (linkTarget(join(folder, name)) !== target) replaceLink(join(folder, name), target)
+  return owners
+}
+
+export function extensionOwners(store: Store, catalogue: Catalogue): Map<string, string> {
+  const installed = new Set(listInstalled(store).map(({ name }) => name))
+  const choices = readChoices(store)
+  const owners = new Map<string, string>()
+  for (const extension of allExtensions(catalogue)) {
+    const chosen = choices[extension]
+    const candidates = [...(chosen === undefined ? [] : [chosen]), ...claimants(catalogue, extension).map(({ name }) => name)]
+    const owner = candidates.find((name) => installed.has(name))
+    if (owner !== undefined) owners.set(extension, owner)
+  }
+  return owners
+}
+
+function shimPath(store: Store, language: Language): string {
+  return join(store.path, 'shims', basename(language.command[0]!))
+}
+
+function linkTarget(path: string): string | undefined {
+  try {
+    return readlinkSync(path)
+  } catch {
+    return undefined
+  }
+}
