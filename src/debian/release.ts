@@ -4,10 +4,10 @@
  * A verified one is remembered in the cache, as `release-<of which mirror, suite, keys>`: against replay (an older one than
  * it is refused), so that an unchanged one need not be verified again, and for work without a network:
  *
- *     ETag: "…"
- *     Last-Modified: …
+ *     InRelease: 6f0c…        the digest of the whole file as it was sent
+ *     ETag: "…"               and Last-Modified, if the server sent them
  *
- *     -----BEGIN PGP SIGNED MESSAGE-----…
+ *     Origin: Debian          what was signed, and nothing else
  *
  * @see https://wiki.debian.org/DebianRepository/Format#A.22Release.22_files
  */
@@ -33,6 +33,7 @@ export interface Release {
   /** Of the point release, such as 13.7; empty where a suite has none. */
   readonly version: string
   readonly date: Date
+  readonly validUntil?: Date
   readonly architectures: readonly string[]
   readonly byHash: boolean
   /** By path below `dists/<suite>/`. */
@@ -59,16 +60,20 @@ export async function fetchRelease(source: Source, options: ReleaseOptions): Pro
   const url = `${source.mirror}/dists/${source.suite}/InRelease`
   try {
     const answer = await http.buffer(url, { headers: conditions(seen), maxBytes: MAX_RELEASE_BYTES })
-    if (seen !== undefined && (answer.status === 304 || answer.body.toString() === seen.signed)) {
+    if (seen !== undefined && (answer.status === 304 || sha256(answer.body) === seen.headers.get('inrelease'))) {
       return checkFresh(parseRelease(source, seen.text), now)
     }
-    const signed = answer.body.toString()
-    const text = await verify(signed, source)
+    const text = await verify(answer.body.toString(), source)
     const release = checkFresh(parseRelease(source, text), now)
     checkNotOlder(release, seen, source)
     ensureFolder(folder)
-    const [etag, modified] = [answer.headers['etag'], answer.headers['last-modified']]
-    replaceFile(path, `${etag ? `ETag: ${etag}\n` : ''}${modified ? `Last-Modified: ${modified}\n` : ''}\n${signed}`)
+    const { etag, 'last-modified': modified } = answer.headers
+    const head = [
+      `InRelease: ${sha256(answer.body)}`,
+      ...(etag ? [`ETag: ${etag}`] : []),
+      ...(modified ? [`Last-Modified: ${modified}`] : []),
+    ]
+    replaceFile(path, `${head.join('\n')}\n\n${text}`)
     return release
   } catch (error) {
     if (!(error instanceof LangrunError)) throw error
@@ -141,7 +146,7 @@ function validUntil(stanza: Stanza): { validUntil?: Date } {
   return text === undefined ? {} : { validUntil: new Date(text) }
 }
 
-function checkFresh(release: Release & { validUntil?: Date }, now: Date): Release {
+function checkFresh(release: Release, now: Date): Release {
   const { source, date } = release
   const refuse = (cause: string) =>
     new LangrunError('untrusted', `cannot trust the release file of ${source.suite} from ${source.mirror}`, {
@@ -150,7 +155,7 @@ function checkFresh(release: Release & { validUntil?: Date }, now: Date): Releas
     })
   // Not "later than": an unreadable date must not pass.
   if (release.validUntil !== undefined && !(release.validUntil >= now))
-    throw refuse(`it was valid until ${show(release.validUntil)}, now is ${show(now)}`)
+    throw refuse(`it was valid until ${show(release.validUntil!)}, now is ${show(now)}`)
   if (date.getTime() > now.getTime() + CLOCK_SKEW_MS) throw refuse(`it is of ${show(date)}, now is ${show(now)}`)
   return release
 }
@@ -172,22 +177,13 @@ function show(date: Date): string {
 /** What was verified before. */
 interface Seen {
   readonly headers: Stanza
-  readonly signed: string
   readonly text: string
 }
 
 function readSeen(path: string): Seen | undefined {
   const file = readIfThere(path)
-  const end = file?.startsWith('\n') ? 0 : (file?.indexOf('\n\n') ?? -1) + 1
-  if (file === undefined || (end === 0 && !file.startsWith('\n'))) return undefined
-  const signed = file.slice(end + 1)
-  return { headers: parseStanza(file.slice(0, end)), signed, text: signedPart(signed) }
-}
-
-/** What lies between the armor of a message that has been verified: its dash-escaping undone. */
-function signedPart(signed: string): string {
-  const start = signed.indexOf('\n\n') + 2
-  return signed.slice(start, signed.indexOf('\n-----BEGIN PGP SIGNATURE-----')).replaceAll(/^- /gm, '')
+  const end = file?.indexOf('\n\n') ?? -1
+  return file === undefined || end < 0 ? undefined : { headers: parseStanza(file.slice(0, end)), text: file.slice(end + 2) }
 }
 
 function fromSeen(source: Source, seen: Seen | undefined): Release | undefined {

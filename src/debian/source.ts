@@ -12,6 +12,8 @@ export interface Source {
   readonly optional?: boolean
   /** Its packages are taken only if asked for by `name/suite`, or where no other source has what is needed. */
   readonly fallback?: boolean
+  /** Accept a release file past its Valid-Until: for a mirror that is a frozen snapshot, on purpose. */
+  readonly expired?: 'accept'
 }
 
 /** The two archives of Debian that a mirror may have. */
