@@ -12,6 +12,7 @@ static void execute_elf(const struct start *start, const unsigned char *head, si
 static bool split(char *line, size_t size, char **interpreter, char **argument);
 static bool exists(const struct start *start, const char *interpreter, const char *argument);
 static bool env_finds(const struct start *start, const char *argument);
+static char *word_end(char *word, bool splits);
 static bool executable(const char *path, const file_status *script);
 
 void hand_back(const struct start *start)
@@ -81,29 +82,24 @@ static bool exists(const struct start *start, const char *interpreter, const cha
 /* Whether `env <argument>` would find its command. The kernel gives env one argument; with -S env splits it. */
 static bool env_finds(const struct start *start, const char *argument)
 {
-	char words[BINPRM_BUF_SIZE + 1];
-	struct text copy = text_in(words, sizeof words);
+	char words[BINPRM_BUF_SIZE + 3] = {0};
+	struct text copy = text_in(words, sizeof words - 2);
 	bool splits = starts_with(argument, "-S") || starts_with(argument, "--split-string") || starts_with(argument, "-vS") ||
 	              starts_with(argument, "-iS");
 	add(&copy, argument);
 	char *at = words;
 	bool options = true;
-	while (*at) {
+	while (at < copy.at) {
 		char *word = at;
-		while (*at && !(splits && (*at == ' ' || *at == '\t'))) at++;
-		while (*at == ' ' || *at == '\t') *at++ = 0;
+		at = word_end(at, splits);
+		if (!*word) continue;
 		if (options && word[0] == '-') {
 			if (equal(word, "--")) options = false;
-			/* `-Sname` and `--split-string=name`: the command begins within the word. */
-			if (starts_with(word, "--split-string=")) at = word + 15;
+			/* `-Sname`, `-vSname`, `--split-string=name`: the command begins within the word. */
+			else if (starts_with(word, "--split-string=")) at = word + 15;
 			else if (word[1] == 'S' && word[2]) at = word + 2;
-			else if (starts_with(word, "-vS") && word[3]) at = word + 3;
-			else if (starts_with(word, "-iS") && word[3]) at = word + 3;
-			else if (equal(word, "-u") || equal(word, "-C") || equal(word, "--unset") || equal(word, "--chdir")) {
-				while (*at && *at != ' ' && *at != '\t') at++;
-				while (*at == ' ' || *at == '\t') at++;
-			} else continue;
-			/* A word that was cut out above ends with a NUL in `words`; put the rest of the line back behind it. */
+			else if ((word[1] == 'v' || word[1] == 'i') && word[2] == 'S' && word[3]) at = word + 3;
+			else if (equal(word, "-u") || equal(word, "-C") || equal(word, "--unset") || equal(word, "--chdir")) at = word_end(at, splits);
 			continue;
 		}
 		options = false;
@@ -125,6 +121,15 @@ static bool env_finds(const struct start *start, const char *argument)
 		}
 	}
 	return false;
+}
+
+/* End the word with a NUL, if it is not yet; the place after that NUL and the blanks behind it. */
+static char *word_end(char *word, bool splits)
+{
+	while (*word && !(splits && (*word == ' ' || *word == '\t'))) word++;
+	do *word++ = 0;
+	while (*word == ' ' || *word == '\t');
+	return word;
 }
 
 /* A regular file that the caller may execute, and not the script itself (which would start this runner for ever). */

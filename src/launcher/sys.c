@@ -5,7 +5,7 @@
 #include <linux/signal.h>
 
 /* The kernel puts argc, argv, envp and the auxiliary vector on the stack; main wants the address of the first. */
-_Noreturn void launcher_main(long *stack);
+__attribute__((used)) _Noreturn void launcher_main(long *stack);
 
 #if defined(__x86_64__)
 __asm__(".globl _start\n_start:\n\txor %ebp, %ebp\n\tmov %rsp, %rdi\n\tand $-16, %rsp\n\tcall launcher_main\n\thlt\n");
@@ -13,8 +13,8 @@ __asm__(".globl _start\n_start:\n\txor %ebp, %ebp\n\tmov %rsp, %rdi\n\tand $-16,
 __asm__(".globl _start\n_start:\n\tmov x29, #0\n\tmov x30, #0\n\tmov x0, sp\n\tb launcher_main\n");
 #endif
 
-void *memcpy(void *restrict to, const void *restrict from, size_t size);
-void *memset(void *to, int byte, size_t size);
+__attribute__((used)) void *memcpy(void *restrict to, const void *restrict from, size_t size);
+__attribute__((used)) void *memset(void *to, int byte, size_t size);
 
 void *memcpy(void *restrict to, const void *restrict from, size_t size)
 {

@@ -1,0 +1,72 @@
+/* The slow path: see prepare.h. langrun is forked rather than executed, so that the arguments and the environment stay here,
+ * byte for byte, and pass through no other program. */
+#include "prepare.h"
+#include "die.h"
+#include "namespaces.h"
+#include "pid.h"
+#include "store.h"
+#include "text.h"
+#include <linux/memfd.h>
+
+static _Noreturn void no_langrun(const struct start *start);
+
+int prepare_plan(const struct start *start)
+{
+	char program[PATH_LIMIT], number[NUMBER_ROOM];
+	if (!find_langrun(start, program)) no_langrun(start);
+	long made = must(SYS(memfd_create, "langrun-plan", MFD_CLOEXEC), "cannot make a memory file", NULL);
+	/* Not one of 0, 1 and 2, which the caller may have closed: langrun would take it for its input or output. */
+	int memfd = (int)must(SYS(fcntl, made, F_DUPFD_CLOEXEC, 3), "cannot duplicate a descriptor", NULL);
+	SYS(close, made);
+
+	long child = must(fork_process(), "cannot start a process", NULL);
+	if (child == 0) {
+		const char *argv[14];
+		size_t n = 0;
+		argv[n++] = program;
+		argv[n++] = "prepare";
+		argv[n++] = "--plan-fd";
+		argv[n++] = decimal((uint64_t)memfd, number);
+		argv[n++] = "--language";
+		argv[n++] = start->trailer.language;
+		argv[n++] = "--profile";
+		argv[n++] = start->profile;
+		if (start->script) {
+			argv[n++] = "--script";
+			argv[n++] = start->script;
+		}
+		if (start->cwd_length > 0) {
+			argv[n++] = "--cwd";
+			argv[n++] = start->cwd;
+		}
+		argv[n] = NULL;
+		SYS(fcntl, memfd, F_SETFD, 0);
+		long error = SYS(execve, program, argv, start->envp);
+		die(error == -ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_RUN, "cannot execute", program, error, "reinstall langrun");
+	}
+	/* The terminal's signals reach langrun by itself: it is in the same process group. */
+	int status = 0;
+	long waited;
+	do waited = SYS(wait4, child, &status, 0, 0);
+	while (waited == -EINTR);
+	must(waited, "cannot wait for", program);
+	if (status) die_as(status);
+	return memfd;
+}
+
+static _Noreturn void no_langrun(const struct start *start)
+{
+	char line[3 * NAME_LIMIT], what[PATH_LIMIT + 16], hint[2 * NAME_LIMIT];
+	struct text text = text_in(what, sizeof what);
+	add(&text, "cannot run ");
+	add(&text, start->script ? start->script : start->argv[0]);
+	text = text_in(line, sizeof line);
+	add(&text, start->trailer.language);
+	add(&text, " is not installed");
+	text = text_in(hint, sizeof hint);
+	add(&text, "install it: langrun install ");
+	add(&text, start->trailer.language);
+	text = text_in(what + length(what), sizeof what - length(what));
+	add(&text, ":");
+	die(STATUS_NOT_FOUND, what, line, 0, hint);
+}

@@ -1,0 +1,158 @@
+/* The new root while it is being made.
+ *
+ * A file system that is mounted over "/" is not seen by a process whose root is below it: absolute paths still lead into the
+ * host's tree, which is where the sources are. Only "/.." steps up into it, since ".." of the root is the root, and then what
+ * is mounted there. So: mount over "/", chdir("/.."), assemble with relative paths, chroot(".").
+ *
+ * Why not pivot_root(2) and umount2(MNT_DETACH) of the old root? The unmount waits for an RCU grace period, which costs more
+ * than all the mounts together. The host's tree stays in the mount namespace instead, below the new root: no path leads there,
+ * and to uncover it one would have to unmount the root with the capabilities of this very user namespace, which the program
+ * does not have (in a user namespace of its own all mounts are locked together). chroot(2) to the top of the namespace also
+ * leaves unshare(CLONE_NEWUSER) allowed, which nested starts need. A program that keeps capabilities (`identity root`) gets
+ * the thorough way. */
+#include "root.h"
+#include "die.h"
+#include "text.h"
+#include <linux/mount.h>
+#include <linux/openat2.h>
+#include <linux/stat.h>
+
+#define DETACH 2 /* MNT_DETACH */
+#define ROOT_FLAGS (MS_NOSUID | MS_NODEV)
+
+static long open_component(int folder, const char *name);
+static void make_parents(const struct new_root *root, const char *path, char name[256], int *parent);
+static bool may_make(const struct new_root *root, int folder);
+
+struct new_root host_root(void)
+{
+	struct new_root root = {.fresh = false};
+	root.fd = (int)must(open_at(AT_FDCWD, "/", O_PATH | O_DIRECTORY), "cannot open", "/");
+	return root;
+}
+
+void begin_root(struct new_root *root)
+{
+	file_status status;
+	must_in_namespace(SYS(mount, "langrun", "/", "tmpfs", ROOT_FLAGS, "mode=755"), "cannot mount", "a new root");
+	climb_to_top(root);
+	must(status_of(root->fd, &status), "cannot examine", "the new root");
+	root->fresh = true;
+	root->device = status.st_dev;
+}
+
+void climb_to_top(struct new_root *root)
+{
+	must(SYS(chdir, "/.."), "cannot enter", "the new root");
+	SYS(close, root->fd);
+	root->fd = (int)must(open_at(AT_FDCWD, ".", O_PATH | O_DIRECTORY), "cannot open", "the new root");
+}
+
+void end_root(const struct new_root *root, bool forget)
+{
+	file_status status;
+	must(status_of(root->fd, &status), "cannot examine", "the new root");
+	if (status.st_dev == root->device)
+		must_in_namespace(SYS(mount, 0, ".", 0, MS_REMOUNT | MS_BIND | MS_RDONLY | ROOT_FLAGS, 0), "cannot protect", "the new root");
+	if (forget) {
+		/* pivot_root(".", ".") stacks the old root over the new one, so that no folder is needed to put it in
+		 * (NOTES in pivot_root(2)). */
+		must_in_namespace(SYS(pivot_root, ".", "."), "cannot change", "the root");
+		must_in_namespace(SYS(umount2, ".", DETACH), "cannot give up", "the host's root");
+		must(SYS(chdir, "/"), "cannot enter", "the new root");
+	} else {
+		must_in_namespace(SYS(chroot, "."), "cannot change", "the root");
+	}
+}
+
+void make_folder(const struct new_root *root, const char *path)
+{
+	SYS(close, open_mount_point(root, path, true));
+}
+
+void make_link(const struct new_root *root, const char *target, const char *path)
+{
+	char name[256];
+	int parent;
+	make_parents(root, path, name, &parent);
+	if (!may_make(root, parent)) die(STATUS_SETUP, "cannot make a link outside of the new root:", path, 0, NULL);
+	long error = SYS(symlinkat, target, parent, name);
+	if (error != -EEXIST) must(error, "cannot make the link", path);
+	if (parent != root->fd) SYS(close, parent);
+}
+
+long open_beneath(int folder, const char *path)
+{
+	while (*path == '/') path++;
+	if (!*path) path = ".";
+	struct open_how how = {.flags = O_PATH | O_CLOEXEC | O_NOFOLLOW, .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
+	long fd = SYS(openat2, folder, path, &how, sizeof how);
+	if (fd != -ENOSYS) return fd;
+
+	/* Linux before 5.6. */
+	int at = folder;
+	while (*path) {
+		char name[256];
+		struct text text = text_in(name, sizeof name);
+		const char *slash = find(path, '/');
+		size_t size = slash ? (size_t)(slash - path) : length(path);
+		add_bytes(&text, path, size);
+		fd = open_component(at, name);
+		if (at != folder) SYS(close, at);
+		if (fd < 0) return fd;
+		at = (int)fd;
+		path += size;
+		while (*path == '/') path++;
+	}
+	return at;
+}
+
+int open_mount_point(const struct new_root *root, const char *path, bool folder)
+{
+	char name[256];
+	int parent;
+	long fd = open_beneath(root->fd, path);
+	if (fd >= 0) return (int)fd;
+	if (fd != -ENOENT) must(fd, "cannot open the mount point", path);
+	make_parents(root, path, name, &parent);
+	if (!may_make(root, parent)) die(STATUS_SETUP, "cannot find the mount point", path, -ENOENT, NULL);
+	long error = folder ? SYS(mkdirat, parent, name, 0755) : SYS(mknodat, parent, name, S_IFREG | 0644, 0);
+	if (error != -EEXIST) must(error, "cannot make", path);
+	fd = must(open_component(parent, name), "cannot open the mount point", path);
+	if (parent != root->fd) SYS(close, parent);
+	return (int)fd;
+}
+
+/* Open the folder that `path`'s last component is in, making what is missing, and split that component off. */
+static void make_parents(const struct new_root *root, const char *path, char name[256], int *parent)
+{
+	int at = root->fd;
+	for (const char *next = path + 1;;) {
+		struct text text = text_in(name, 256);
+		const char *slash = find(next, '/');
+		add_bytes(&text, next, slash ? (size_t)(slash - next) : length(next));
+		if (!slash) break;
+		long fd = open_component(at, name);
+		if (fd == -ENOENT && may_make(root, at)) {
+			long error = SYS(mkdirat, at, name, 0755);
+			if (error != -EEXIST) must(error, "cannot make the parents of", path);
+			fd = open_component(at, name);
+		}
+		must(fd, "cannot open the parents of", path);
+		if (at != root->fd) SYS(close, at);
+		at = (int)fd;
+		next = slash + 1;
+	}
+	*parent = at;
+}
+
+static long open_component(int folder, const char *name)
+{
+	return open_at(folder, name, O_PATH | O_NOFOLLOW);
+}
+
+static bool may_make(const struct new_root *root, int folder)
+{
+	file_status status;
+	return root->fresh && status_of(folder, &status) == 0 && status.st_dev == root->device;
+}
