@@ -63,10 +63,11 @@ _Noreturn void launcher_main(long *stack)
 	if (!start.language) start.language = "this language";
 
 	start.umask = SYS(umask, 022);
-	int image = plan.image ? open_image(&start, plan.image) : -1;
+	/* Before the user namespace, where root's uid shows as another. */
+	if (plan.image) check_image(&start, plan.image);
 	enter_namespaces(&start, &plan);
 	if (plan.namespaces & NS_PID) become_child();
-	make_root(&start, &plan, image);
+	make_root(&start, &plan);
 	enter_folder(&start, &plan);
 	SYS(umask, start.umask);
 	give_up_privileges(&start, &plan);

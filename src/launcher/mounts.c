@@ -24,12 +24,15 @@ static void mount_stores(const struct start *start, struct new_root *root);
 static void write_file(const struct new_root *root, const char *path, const char *data);
 static const char *fd_path(long fd, char buffer[FD_PATH_ROOM]);
 
-void make_root(const struct start *start, const struct plan *plan, int image)
+void make_root(const struct start *start, const struct plan *plan)
 {
+	/* Opened in this mount namespace: a descriptor from the caller's cannot be bound here. */
+	int image = plan->image ? (int)must(open_at(AT_FDCWD, plan->image, O_PATH | O_DIRECTORY), "cannot open the image", plan->image) : -1;
 	struct new_root root = host_root();
 	for (size_t i = 0; i < plan->count; i++) carry_out(start, &root, &plan->records[i], image);
 	if (plan->has_root) end_root(&root, plan->as_root);
 	SYS(close, root.fd);
+	SYS(close, image);
 }
 
 static void carry_out(const struct start *start, struct new_root *root, const struct record *record, int image)

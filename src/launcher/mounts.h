@@ -4,4 +4,4 @@
 #include "start.h"
 
 /* Carry out the plan's steps in their order, and make the result the process's "/". */
-void make_root(const struct start *start, const struct plan *plan, int image);
+void make_root(const struct start *start, const struct plan *plan);

@@ -69,7 +69,7 @@ bool find_langrun(const struct start *start, char path[PATH_LIMIT])
 	return false;
 }
 
-int open_image(const struct start *start, const char *path)
+void check_image(const struct start *start, const char *path)
 {
 	char hint[160];
 	struct text text = text_in(hint, sizeof hint);
@@ -87,7 +87,7 @@ int open_image(const struct start *start, const char *path)
 	must(image, "cannot open the image", path);
 	if (!trusted(start, (int)image, path))
 		die(STATUS_SETUP, "cannot trust the image", path, 0, "it must be yours or root's, and writable by nobody else");
-	return (int)image;
+	SYS(close, image);
 }
 
 bool trusted(const struct start *start, int fd, const char *under)

@@ -12,8 +12,8 @@ long open_plan(const struct start *start);
 /* A store's trustworthy bin/langrun, its path into `path`; false if there is none. */
 bool find_langrun(const struct start *start, char path[PATH_LIMIT]);
 
-/* The image's rootfs, open; dies if it is gone or not to be trusted. */
-int open_image(const struct start *start, const char *path);
+/* Dies if the image's rootfs is gone or not to be trusted. */
+void check_image(const struct start *start, const char *path);
 
 /* The file or folder is ours or root's and nobody else can write to it. `under`: where it is, for the overflow uid. */
 bool trusted(const struct start *start, int fd, const char *under);
