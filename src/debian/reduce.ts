@@ -39,7 +39,10 @@ export function startReducer(textBytes: number): Reducer {
   let kept = false
 
   function line(bytes: Buffer, start: number, end: number): void {
-    if (end === start) return endStanza()
+    if (end === start) {
+      endStanza()
+      return
+    }
     const first = bytes[start]!
     if (first !== SPACE && first !== TAB) {
       const field = fieldAt(bytes, start, end)
