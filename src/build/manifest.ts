@@ -10,7 +10,7 @@
  */
 
 import { createHash } from 'node:crypto'
-import { closeSync, type Dirent, lstatSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs'
+import { closeSync, type Dirent, lstatSync, openSync, readdirSync, readlinkSync, readSync, type Stats } from 'node:fs'
 import { join } from 'node:path'
 import { type Sha256, sha256 } from '../base/digest.ts'
 
@@ -27,7 +27,7 @@ export interface Manifest {
  *
  * @param known digests of files whose content is known already, by path within the tree; undefined for those that must be read
  */
-export function describeTree(root: string, known: (path: string, size: number, mtimeMs: number) => string | undefined): Manifest {
+export function describeTree(root: string, known: (path: string, info: Stats) => string | undefined): Manifest {
   const lines: { path: string; line: string }[] = []
   const counted = new Set<number>()
   let size = 0
@@ -45,7 +45,7 @@ export function describeTree(root: string, known: (path: string, size: number, m
         lines.push({ path, line: `d\t${mode}\t${quoted(path)}` })
         visit(path)
       } else if (entry.isFile()) {
-        const digest = known(path, info.size, info.mtimeMs) ?? digestFile(join(root, path))
+        const digest = known(path, info) ?? digestFile(join(root, path))
         lines.push({ path, line: `f\t${mode}\t${info.size}\t${digest}\t${quoted(path)}` })
         files++
         if (info.nlink > 1 && counted.has(info.ino)) continue

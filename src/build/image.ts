@@ -1,0 +1,108 @@
+/**
+ * One image: the closure of its packages, unpacked, assembled, configured, described, and put into the store under its digest.
+ *
+ * An image is found again by its key, the digest of all that it is made of, without being made.
+ */
+
+import { type Stats, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { sha256 } from '../base/digest.ts'
+import { LangrunError } from '../base/error.ts'
+import type { Progress } from '../base/progress.ts'
+import type { ImageRecipe } from '../catalogue/recipe.ts'
+import type { Package } from '../debian/package.ts'
+import { type ImageInfo, listImages, type Store } from '../store/store.ts'
+import { commit, stage } from '../store/transaction.ts'
+import { assemble, type Origins } from './assemble.ts'
+import { configure, type StandIns } from './configure.ts'
+import { finish } from './finish.ts'
+import { describeTree, type Manifest } from './manifest.ts'
+import type { StoredPackage } from './packages.ts'
+
+/** Changes whenever images are made differently of the same packages. */
+const BUILD_VERSION = 1
+
+export interface BuildInput {
+  readonly store: Store
+  readonly recipe: ImageRecipe
+  readonly architecture: string
+  /** In the order in which their maintainer scripts run. */
+  readonly packages: readonly Package[]
+  readonly launcher: string
+  readonly standIns: StandIns
+  readonly progress: Progress
+}
+
+/** What an image of these packages is called before it is made. */
+export function imageKey({ recipe, architecture, packages, standIns }: Omit<BuildInput, 'store' | 'launcher' | 'progress'>): string {
+  const parts = [BUILD_VERSION, architecture, packages.map((it) => it.sha256), recipe.setup ?? null, sha256(JSON.stringify(standIns))]
+  return sha256(JSON.stringify(parts))
+}
+
+export function findImage(store: Store, key: string): ImageInfo | undefined {
+  return listImages(store).find((image) => image.key === key)
+}
+
+/** @throws LangrunError `failed` if a package's script fails or changes another package's file in place. */
+export async function buildImage(input: BuildInput, stored: readonly StoredPackage[]): Promise<ImageInfo> {
+  const { store, recipe, architecture, launcher, standIns } = input
+  const staged = stage(store, `image-${recipe.name}`)
+  const rootfs = join(staged, 'rootfs')
+  const origins = assemble(stored, rootfs)
+  const work = stage(store, `configure-${recipe.name}`)
+  const step = input.progress.begin(`configuring ${recipe.name}`)
+  await configure({
+    packages: stored.map(configurable),
+    rootfs,
+    work,
+    launcher,
+    architecture,
+    standIns,
+    setup: recipe.setup,
+    progress: step,
+  })
+  finish(rootfs)
+  const manifest = describeTree(rootfs, knownDigests(recipe.name, origins))
+  step.end()
+  const info = describe(input, manifest, imageKey(input))
+  writeFileSync(join(staged, 'manifest'), manifest.text)
+  writeFileSync(join(staged, 'image.json'), `${JSON.stringify(info, null, 2)}\n`)
+  commit(staged, join(store.path, 'images', manifest.digest))
+  return info
+}
+
+function configurable({ name, version, scripts, entries }: StoredPackage): Parameters<typeof configure>[0]['packages'][number] {
+  return { name, version, scripts, paths: entries.map(({ path }) => path) }
+}
+
+function describe({ recipe, architecture, packages }: BuildInput, manifest: Manifest, key: string): ImageInfo {
+  return {
+    version: 1,
+    digest: manifest.digest,
+    name: recipe.name,
+    suite: recipe.suite,
+    architecture,
+    key,
+    packages: packages.map(({ name, version, sha256: digest }) => ({ name, version, sha256: digest })),
+    size: manifest.size,
+    files: manifest.files,
+  }
+}
+
+/**
+ * A file that still has its package's size and time has its package's content: linked files are not read again.
+ *
+ * @throws LangrunError `failed` if a script wrote into a file that the image shares with the store's package, and so with other images
+ */
+function knownDigests(image: string, origins: Origins): (path: string, info: Stats) => string | undefined {
+  return (path, info) => {
+    const origin = origins.get(path)
+    if (origin?.type !== 'file') return undefined
+    if (origin.size === info.size && origin.mtime * 1000 === info.mtimeMs) return origin.sha256
+    if (info.nlink === 1) return undefined
+    throw new LangrunError('failed', `cannot build the image ${image}`, {
+      cause: `a maintainer script changed /${path} in place, which would change it for every image`,
+      hint: 'this is a bug in the recipe: its package needs a copy of that file; please report it',
+    })
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * Install languages: resolve, download, unpack, build, publish. All of them together, so that what they share is fetched once.
+ *
+ * Until the last step nothing of it can be seen; then each language appears by the rename of its plan.
+ */
+
+import { LangrunError } from '../base/error.ts'
+import type { Http } from '../base/http.ts'
+import { type Progress, silent } from '../base/progress.ts'
+import { type Catalogue, imageOf } from '../catalogue/catalogue.ts'
+import type { ImageRecipe, Language } from '../catalogue/recipe.ts'
+import { type Archive, openArchive } from '../debian/archive.ts'
+import { openDownloads } from '../debian/download.ts'
+import type { Package } from '../debian/package.ts'
+import { resolve } from '../debian/resolve.ts'
+import { expandSuite, type Mirrors } from '../debian/source.ts'
+import { startUnpackers, type WorkerCode } from '../debian/unpackers.ts'
+import { linkExtensions, publish } from '../plan/publish.ts'
+import { lockStore } from '../store/lock.ts'
+import { type ImageInfo, readInstalled, type Store, writeInstalled } from '../store/store.ts'
+import { sweep, syncStore } from '../store/transaction.ts'
+import type { StandIns } from './configure.ts'
+import { buildImage, findImage, imageKey } from './image.ts'
+import { readPackage, storePackages } from './packages.ts'
+
+export interface InstallInput {
+  readonly catalogue: Catalogue
+  readonly languages: readonly Language[]
+  /** Made already, with its launcher. */
+  readonly store: Store
+  readonly launcher: string
+  /** The path of the system store, for the runners. */
+  readonly system: string
+  readonly cache: string
+  readonly mirrors: Mirrors
+  readonly keys: readonly string[]
+  readonly http: Http
+  readonly standIns: StandIns
+  readonly worker: WorkerCode
+  readonly progress: Progress
+}
+
+export interface InstallResult {
+  readonly language: Language
+  readonly image: ImageInfo
+  /** False if the very same was installed before. */
+  readonly changed: boolean
+}
+
+/** Images built at the same time: one assembles while another's scripts run. */
+const AT_ONCE = 2
+
+export async function install(input: InstallInput): Promise<InstallResult[]> {
+  const { store, launcher, languages, catalogue } = input
+  await using _lock = await lockStore(store, launcher, input.progress)
+  sweep(store)
+  const recipes = [...new Set(languages.map((language) => imageOf(catalogue, language)))]
+  const images = await makeImages(input, recipes)
+  syncStore(store, launcher)
+  const results = languages.map((language): InstallResult => {
+    const image = images.get(language.image)!
+    const changed = readInstalled(store, language.name)?.image !== image.digest
+    writeInstalled(store, { version: 1, name: language.name, image: image.digest, recipe: { ...language, examples: undefined } })
+    publish(store, language, image.digest, input.system)
+    return { language, image, changed }
+  })
+  linkExtensions(store, catalogue)
+  return results
+}
+
+/** @returns recipe's name → image */
+async function makeImages(input: InstallInput, recipes: readonly ImageRecipe[]): Promise<Map<string, ImageInfo>> {
+  const { store, standIns, launcher, progress } = input
+  const architecture = debianArchitecture(process.arch)
+  const closures = await resolveAll(input, recipes, architecture)
+  const images = new Map<string, ImageInfo>()
+  const missing = recipes.flatMap((recipe) => {
+    const packages = closures.get(recipe.name)!
+    const build = { store, recipe, architecture, packages, launcher, standIns, progress }
+    const found = findImage(store, imageKey(build))
+    if (found !== undefined) images.set(recipe.name, found)
+    return found === undefined ? [build] : []
+  })
+  if (missing.length === 0) return images
+  await fetchAll(input, [...new Map(missing.flatMap(({ packages }) => packages).map((it) => [it.sha256, it])).values()])
+  const queue = [...missing]
+  const work = async (): Promise<void> => {
+    for (let build = queue.shift(); build !== undefined; build = queue.shift()) {
+      const stored = build.packages.map((it) => readPackage(store, it))
+      images.set(build.recipe.name, await buildImage(build, stored))
+    }
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, work))
+  return images
+}
+
+async function resolveAll(
+  input: InstallInput,
+  recipes: readonly ImageRecipe[],
+  architecture: string,
+): Promise<Map<string, readonly Package[]>> {
+  const { base } = input.catalogue
+  const closures = new Map<string, readonly Package[]>()
+  for (const suite of new Set(recipes.map((recipe) => recipe.suite))) {
+    const archive = await openSuite(input, suite, architecture)
+    try {
+      for (const recipe of recipes.filter((it) => it.suite === suite)) {
+        const without = new Set([...base.without, ...recipe.without])
+        closures.set(recipe.name, resolve(archive, [...base.packages, ...recipe.packages], { without }))
+      }
+    } finally {
+      await archive[Symbol.asyncDispose]()
+    }
+  }
+  return closures
+}
+
+async function openSuite({ mirrors, keys, cache, http, progress }: InstallInput, suite: string, architecture: string): Promise<Archive> {
+  const sources = expandSuite(suite, mirrors, keys)
+  return openArchive({ sources, architecture, cache, http, progress, offline: 'fallback' })
+}
+
+async function fetchAll({ store, cache, http, worker, progress }: InstallInput, packages: readonly Package[]): Promise<void> {
+  const downloads = openDownloads({ cache, http, progress })
+  await using unpackers = startUnpackers({ worker, count: 2 })
+  await storePackages(store, packages, downloads, unpackers, silent)
+}
+
+/** https://wiki.debian.org/SupportedArchitectures */
+function debianArchitecture(node: string): string {
+  const names: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' }
+  const name = names[node]
+  if (name !== undefined) return name
+  throw new LangrunError('unsupported', `cannot install on ${node}`, { cause: 'langrun knows x64 and arm64' })
+}

@@ -1,0 +1,82 @@
+/** What every command is given, and the questions that several of them ask. */
+
+import { LangrunError } from '../base/error.ts'
+import type { Progress } from '../base/progress.ts'
+import { type Catalogue, findLanguage } from '../catalogue/catalogue.ts'
+import type { Language } from '../catalogue/recipe.ts'
+import { PROFILES } from '../plan/publish.ts'
+import type { Runnable } from '../run/launch.ts'
+import { checkTrust, listInstalled, readInstalled, type Store } from '../store/store.ts'
+import type { Assets } from './assets.ts'
+import type { Settings } from './settings.ts'
+
+export interface Context {
+  readonly settings: Settings
+  readonly assets: Assets
+  readonly catalogue: Catalogue
+  readonly progress: Progress
+  /** The file that starts this langrun again. */
+  readonly executable: string
+  /** Give the answer: `value` as one JSON document under --json, else `text`. */
+  answer(value: unknown, text: string): void
+  /** A remark on stderr, for people; not under --json. */
+  remark(text: string): void
+}
+
+/** The stores in the order in which they are read. */
+export function stores({ settings }: Context): Store[] {
+  const all = settings.userStore.path === settings.systemStore.path ? [settings.systemStore] : [settings.userStore, settings.systemStore]
+  for (const store of all) checkTrust(store)
+  return all
+}
+
+/** The store that a command changes. @throws LangrunError `permission` for the system's without root. */
+export function chosenStore({ settings }: Context, isSystem: boolean): Store {
+  if (!isSystem) return settings.userStore
+  if (settings.isRoot) return settings.systemStore
+  throw new LangrunError('permission', "cannot change the system's store", {
+    cause: 'you are not root',
+    hint: 'leave --system out to install for yourself, or use sudo',
+  })
+}
+
+/** @throws LangrunError `not-installed` with the command that installs it. */
+export function requireInstalled(context: Context, name: string): Runnable {
+  const language = findLanguage(context.catalogue, name)
+  const found = findInstalled(context, language)
+  if (found !== undefined) return found
+  throw notInstalled(language, `cannot run ${language.name}`)
+}
+
+export function notInstalled(language: Language, what: string): LangrunError {
+  return new LangrunError('not-installed', what, { cause: `${language.name} is not installed`, hint: `langrun install ${language.name}` })
+}
+
+export function findInstalled(context: Context, language: Language): Runnable | undefined {
+  for (const store of stores(context)) {
+    const installed = readInstalled(store, language.name)
+    if (installed !== undefined) return { language, store, image: installed.image }
+  }
+  return undefined
+}
+
+/** Everything installed, the user's before the system's, each language once. */
+export function allInstalled(context: Context): Runnable[] {
+  const seen = new Map<string, Runnable>()
+  for (const store of stores(context)) {
+    for (const { name, image } of listInstalled(store)) {
+      const language = context.catalogue.languages.get(name)
+      if (language !== undefined && !seen.has(name)) seen.set(name, { language, store, image })
+    }
+  }
+  return [...seen.values()].sort((a, b) => a.language.name.localeCompare(b.language.name))
+}
+
+/** @throws LangrunError `unsupported` for a profile that this version cannot plan: it must never run with weaker walls than asked for. */
+export function requireProfile(profile: string): void {
+  if ((PROFILES as readonly string[]).includes(profile)) return
+  throw new LangrunError('unsupported', `cannot use the profile "${profile}"`, {
+    cause: `this langrun has ${PROFILES.join(', ')}`,
+    hint: 'unset LANGRUN_PROFILE, or leave --profile out',
+  })
+}

@@ -1,0 +1,95 @@
+/** `install`, `uninstall`, `default`. */
+
+import { LangrunError } from '../base/error.ts'
+import { openHttp } from '../base/http.ts'
+import { install as installLanguages } from '../build/install.ts'
+import { uninstall as uninstallLanguages } from '../build/uninstall.ts'
+import { claimants, findLanguage } from '../catalogue/catalogue.ts'
+import { chooseMirrors } from '../debian/mirror.ts'
+import { linkExtensions } from '../plan/publish.ts'
+import { readChoices, readInstalled, writeChoices } from '../store/store.ts'
+import { type Context, chosenStore } from './context.ts'
+import { megabytes } from './output.ts'
+import { cacheOf } from './settings.ts'
+import { prepareStore } from './tools.ts'
+
+export interface StoreOptions {
+  readonly system?: boolean
+}
+
+export interface InstallOptions extends StoreOptions {
+  readonly mirror?: string
+}
+
+export async function install(context: Context, names: readonly string[], { system = false, mirror }: InstallOptions): Promise<void> {
+  const { settings, catalogue, assets, progress } = context
+  const languages = [...new Set(names.map((name) => findLanguage(catalogue, name)))]
+  const store = chosenStore(context, system)
+  const launcher = prepareStore(context, store)
+  const debian = mirror ?? settings.mirror
+  const security = settings.securityMirror
+  const http = openHttp({ env: settings.environment })
+  try {
+    const results = await installLanguages({
+      catalogue,
+      languages,
+      store,
+      launcher,
+      system: settings.systemStore.path,
+      cache: cacheOf(settings, store),
+      mirrors: chooseMirrors('/', { ...(debian !== undefined && { debian }), ...(security !== undefined && { security }) }),
+      keys: assets.keys,
+      http,
+      standIns: assets.standIns,
+      worker: { source: assets.worker },
+      progress,
+    })
+    const value = results.map(({ language, image, changed }) => ({ name: language.name, image: image.digest, size: image.size, changed }))
+    const text = results.map(({ language, image, changed }) => {
+      const endings = language.extensions.map((it) => `.${it}`).join(' ')
+      return `${changed ? 'installed' : 'already installed:'} ${language.name} (${megabytes(image.size)}) for ${endings}\n`
+    })
+    context.answer(value, text.join(''))
+  } finally {
+    http.close()
+  }
+}
+
+export async function uninstall(context: Context, names: readonly string[], { system = false }: StoreOptions): Promise<void> {
+  const { catalogue, progress } = context
+  const languages = [...new Set(names.map((name) => findLanguage(catalogue, name)))]
+  const store = chosenStore(context, system)
+  for (const { name } of languages) {
+    if (readInstalled(store, name) !== undefined) continue
+    throw new LangrunError('not-installed', `cannot uninstall ${name}`, {
+      cause: `it is not installed in ${store.path}`,
+      hint: 'what is installed: langrun list',
+    })
+  }
+  const launcher = prepareStore(context, store)
+  const collected = await uninstallLanguages({ catalogue, languages, store, launcher, progress })
+  const value = { uninstalled: languages.map(({ name }) => name), ...collected }
+  context.answer(value, languages.map(({ name }) => `uninstalled ${name}\n`).join(''))
+}
+
+/** `default .lisp sbcl`: who runs an ending that several languages can. */
+export function setDefault(context: Context, ending: string, name: string, { system = false }: StoreOptions): void {
+  const { catalogue } = context
+  const extension = ending.replace(/^\./, '')
+  const language = findLanguage(catalogue, name)
+  const able = claimants(catalogue, extension)
+  if (!able.includes(language)) {
+    const cause = able.length === 0 ? 'no language has that ending' : `the languages for it are ${able.map((it) => it.name).join(', ')}`
+    throw new LangrunError('usage', `cannot give .${extension} to ${language.name}`, { cause })
+  }
+  const store = chosenStore(context, system)
+  if (readInstalled(store, language.name) === undefined) {
+    throw new LangrunError('not-installed', `cannot give .${extension} to ${language.name}`, {
+      cause: `it is not installed in ${store.path}`,
+      hint: `langrun install ${system ? '--system ' : ''}${language.name}`,
+    })
+  }
+  writeChoices(store, { ...readChoices(store), [extension]: language.name })
+  linkExtensions(store, catalogue)
+  context.answer({ extension, language: language.name }, `.${extension} files are run by ${language.name}\n`)
+}

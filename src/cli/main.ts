@@ -1,0 +1,140 @@
+/** The program: parse the command line, build the context, call the command, show what came of it. */
+
+import { existsSync, realpathSync } from 'node:fs'
+import { isSea } from 'node:sea'
+import { Command, CommanderError, Option } from 'commander'
+import { exitStatus, LangrunError, render } from '../base/error.ts'
+import type { Progress } from '../base/progress.ts'
+import { parseCatalogue } from '../catalogue/catalogue.ts'
+import { loadAssets } from './assets.ts'
+import type { Context } from './context.ts'
+import { doctor } from './doctor.ts'
+import { install, setDefault, uninstall } from './install.ts'
+import { info, list } from './list.ts'
+import { barProgress, jsonProgress, lineProgress } from './output.ts'
+import { prepare } from './prepare.ts'
+import { register, unregister } from './register.ts'
+import { exec, repl, run } from './run.ts'
+import { readSettings } from './settings.ts'
+import { shell } from './shell.ts'
+import { status } from './status.ts'
+
+export async function main(argv: readonly string[]): Promise<number> {
+  let isJson = false
+  try {
+    const program = makeProgram((json) => {
+      isJson = json
+      return makeContext(json)
+    })
+    // `#!/usr/bin/env langrun` gives the script's path where a command would be.
+    const words = isScript(program, argv[0]) ? ['run', ...argv] : argv
+    await program.parseAsync(words, { from: 'user' })
+    return Number(process.exitCode ?? 0)
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    complain(error, isJson)
+    return exitStatus(error)
+  }
+}
+
+function isScript(program: Command, word: string | undefined): boolean {
+  if (word === undefined || word.startsWith('-') || program.commands.some((command) => command.name() === word)) return false
+  return existsSync(word)
+}
+
+function makeProgram(contextFor: (json: boolean) => Context): Command {
+  const program = new Command('langrun')
+    .description('Run a script of any language by dot-slash: ./foo.lisp starts in a rootless container that holds the interpreter.')
+    .version(loadAssets().version)
+    .exitOverride()
+    .enablePositionalOptions()
+    .configureHelp({ showGlobalOptions: false })
+  const add = (usage: string, description: string): Command =>
+    program.command(usage).description(description).option('--json', 'answer with one JSON document').exitOverride()
+  const of = (command: Command): Context => contextFor(command.opts()['json'] === true)
+
+  add('install <language...>', 'install languages for yourself, or for everyone with --system')
+    .option('--system', 'for every user of this machine (as root)')
+    .option('--mirror <url>', 'the Debian mirror to use')
+    .action((names, options, command) => install(of(command), names, options))
+  add('uninstall <language...>', 'remove languages, and the images that nothing else needs')
+    .option('--system', 'from the store for every user (as root)')
+    .action((names, options, command) => uninstall(of(command), names, options))
+  add('list', 'list what is installed')
+    .option('--all', 'list every language that could be installed')
+    .action((options, command) => list(of(command), options))
+  add('info <language>', 'tell all about a language').action((name, _options, command) => info(of(command), name))
+  add('run <file> [argument...]', 'run a script, whatever its permissions and registration')
+    .passThroughOptions()
+    .option('--language <name>', 'do not go by the ending of its name')
+    .addOption(profileOption())
+    .action((file, args, options, command) => run(of(command), file, args, options))
+  add('exec <language> [program] [argument...]', "run a program of a language's image: langrun exec clisp -- clisp --version")
+    .passThroughOptions()
+    .action((name, programName, args, _options, command) =>
+      exec(of(command), name, programName === undefined ? [] : [programName, ...args]),
+    )
+  add('repl <language>', 'start the interactive interpreter').action((name, _options, command) => repl(of(command), name))
+  add('default <ending> <language>', 'choose who runs an ending that several languages can: langrun default .lisp sbcl')
+    .option('--system', 'for every user (as root)')
+    .action((ending, name, options, command) => setDefault(of(command), ending, name, options))
+  add('register', 'make every language dot-slash for every user of this machine (as root)').action((_options, command) =>
+    register(of(command)),
+  )
+  add('unregister', 'take that back (as root)').action((_options, command) => unregister(of(command)))
+  add('status', 'show which endings are registered, and who runs them').action((_options, command) => status(of(command)))
+  add('shell [program] [argument...]', 'a shell in which installed languages are dot-slash, without root: langrun shell -- ./foo.lisp')
+    .passThroughOptions()
+    .action((name, args, _options, command) => shell(of(command), name === undefined ? [] : [name, ...args]))
+  add('doctor', 'tell what this host can do, what is missing, and how to mend it').action((_options, command) => {
+    process.exitCode = doctor(of(command)) ? 0 : 1
+  })
+  program
+    .command('prepare', { hidden: true })
+    .requiredOption('--plan-fd <n>')
+    .requiredOption('--language <name>')
+    .requiredOption('--profile <name>')
+    .option('--script <path>')
+    .option('--cwd <path>')
+    .action((options) => prepare(contextFor(false), options))
+  return program
+}
+
+function profileOption(): Option {
+  return new Option('--profile <name>', 'how much of the host the script sees')
+}
+
+function makeContext(isJson: boolean): Context {
+  const assets = loadAssets()
+  return {
+    settings: readSettings(process.env, process.geteuid?.() ?? 0),
+    assets,
+    catalogue: parseCatalogue(assets.recipes),
+    progress: makeProgress(isJson),
+    executable: isSea() ? process.execPath : realpathSync(process.argv[1] ?? ''),
+    answer: (value, text) => void process.stdout.write(isJson ? `${JSON.stringify(value, null, 2)}\n` : text),
+    remark: (text) => void (isJson || process.stderr.write(`${text}\n`)),
+  }
+}
+
+function makeProgress(isJson: boolean): Progress {
+  const { stderr } = process
+  const write = (text: string): void => void stderr.write(text)
+  if (isJson) return jsonProgress(write)
+  if (!stderr.isTTY) return lineProgress(write)
+  return barProgress({ isTerminal: true, columns: stderr.columns ?? 80, write })
+}
+
+function complain(error: unknown, isJson: boolean): void {
+  if (isJson && error instanceof LangrunError) {
+    const cause = error.cause instanceof Error ? error.cause.message : error.cause
+    process.stderr.write(`${JSON.stringify({ error: { code: error.code, message: error.message, cause, hint: error.hint } })}\n`)
+    return
+  }
+  process.stderr.write(`${render(error)}\n`)
+  if (error instanceof LangrunError) return
+  const stack = error instanceof Error ? error.stack : String(error)
+  process.stderr.write(`${stack}\nThis is a bug in langrun ${loadAssets().version}: please report it with the lines above.\n`)
+}
+
+process.exitCode = await main(process.argv.slice(2))

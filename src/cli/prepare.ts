@@ -1,0 +1,31 @@
+/** The runner's slow path: it asks for a plan that shows the script and the working folder, and carries it out itself. */
+
+import { readlinkSync, writeSync } from 'node:fs'
+import { LangrunError } from '../base/error.ts'
+import { findLanguage } from '../catalogue/catalogue.ts'
+import { encodePlan } from '../plan/format.ts'
+import { scriptPlan } from '../run/launch.ts'
+import { type Context, findInstalled, notInstalled, requireProfile } from './context.ts'
+
+export interface PrepareOptions {
+  readonly planFd: string
+  readonly language: string
+  readonly profile: string
+  readonly script?: string
+  readonly cwd?: string
+}
+
+export function prepare(context: Context, { planFd, language: name, profile, script, cwd }: PrepareOptions): void {
+  requireProfile(profile)
+  const language = findLanguage(context.catalogue, name)
+  const runnable = findInstalled(context, language)
+  if (runnable === undefined) throw notInstalled(language, `cannot run ${script ?? name}`)
+  const bytes = encodePlan(scriptPlan(runnable, cwd ?? currentFolder(), script))
+  const fd = Number(planFd)
+  if (!Number.isInteger(fd) || fd < 0) throw new LangrunError('usage', `cannot write a plan to descriptor ${planFd}`)
+  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at)
+}
+
+function currentFolder(): string {
+  return readlinkSync('/proc/self/cwd')
+}

@@ -1,0 +1,96 @@
+/** `langrun run FILE [ARG…]`, `exec LANGUAGE -- PROGRAM [ARG…]`, `repl LANGUAGE`: become the program. */
+
+import { closeSync, existsSync, openSync, readSync } from 'node:fs'
+import { basename, extname } from 'node:path'
+import { LangrunError } from '../base/error.ts'
+import { findLanguage, ownerOf } from '../catalogue/catalogue.ts'
+import type { Language } from '../catalogue/recipe.ts'
+import { extensionOwners, launcherPath } from '../plan/publish.ts'
+import { type Launch, launchProgram, launchScript } from '../run/launch.ts'
+import type { Store } from '../store/store.ts'
+import { launcherFor } from './assets.ts'
+import { type Context, findInstalled, notInstalled, requireInstalled, requireProfile, stores } from './context.ts'
+import { prepareStore } from './tools.ts'
+
+export interface RunOptions {
+  readonly language?: string
+  readonly profile?: string
+}
+
+export function run(context: Context, file: string, args: readonly string[], options: RunOptions): never {
+  requireProfile(options.profile ?? context.settings.profile)
+  if (!existsSync(file)) throw new LangrunError('not-found', `cannot run ${file}`, { cause: 'there is no such file' })
+  const language = options.language === undefined ? languageOf(context, file) : findLanguage(context.catalogue, options.language)
+  const runnable = findInstalled(context, language)
+  if (runnable === undefined) throw notInstalled(language, `cannot run ${file}`)
+  launchScript(runnable, launchOf(context, runnable.store), file, args)
+}
+
+export function exec(context: Context, name: string, words: readonly string[]): never {
+  requireProfile(context.settings.profile)
+  const runnable = requireInstalled(context, name)
+  const [program, ...args] = words
+  if (program === undefined) {
+    const hint = `langrun exec ${name} -- PROGRAM [ARGUMENT…], or for the interactive interpreter: langrun repl ${name}`
+    throw new LangrunError('usage', `cannot run nothing in the image of ${name}`, { hint })
+  }
+  launchProgram(runnable, launchOf(context, runnable.store), [program], args)
+}
+
+export function repl(context: Context, name: string): never {
+  requireProfile(context.settings.profile)
+  const runnable = requireInstalled(context, name)
+  const { repl: command, note } = runnable.language
+  if (command === undefined) {
+    throw new LangrunError('unsupported', `cannot start a dialogue with ${name}`, {
+      cause: note ?? 'its recipe names no interactive interpreter',
+    })
+  }
+  launchProgram(runnable, launchOf(context, runnable.store), command, [])
+}
+
+function launchOf(context: Context, store: Store): Launch {
+  const launcher = launcherPath(store)
+  // A store made by an older langrun, or by hand, may lack it.
+  if (!existsSync(launcher) && launcherFor(context.assets, process.arch).length > 0) prepareStore(context, store)
+  return { launcher, cache: context.settings.cache, environment: context.settings.environment }
+}
+
+/** By the file's ending as the stores say, then as the catalogue says; without an ending by the interpreter that its first line names. */
+function languageOf(context: Context, file: string): Language {
+  const extension = extname(file).slice(1) || basename(file)
+  for (const store of stores(context)) {
+    const owner = extensionOwners(store, context.catalogue).get(extension)
+    if (owner !== undefined) return findLanguage(context.catalogue, owner)
+  }
+  const owner = ownerOf(context.catalogue, extension)
+  if (owner !== undefined) return owner
+  const named = interpreterOf(file)
+  if (named !== undefined) return findLanguage(context.catalogue, named)
+  throw new LangrunError('not-found', `cannot tell the language of ${file}`, {
+    cause: extname(file) === '' ? 'its name has no ending' : `no language has the ending ${extname(file)}`,
+    hint: `langrun run --language NAME ${file}; all names: langrun list --all`,
+  })
+}
+
+/** The kernel reads as much of a first line (BINPRM_BUF_SIZE). */
+const LONGEST_SHEBANG = 256
+
+/** `#!/usr/bin/env python3` → `python3`. */
+function interpreterOf(file: string): string | undefined {
+  const start = Buffer.alloc(LONGEST_SHEBANG)
+  const fd = openSync(file, 'r')
+  try {
+    readSync(fd, start)
+  } finally {
+    closeSync(fd)
+  }
+  const words =
+    /^#![ \t]*([^\n]*)/
+      .exec(start.toString('latin1'))?.[1]
+      ?.trim()
+      .split(/[ \t]+/) ?? []
+  const program =
+    basename(words[0] ?? '') === 'env' ? words.slice(1).find((word) => !word.startsWith('-') && !word.includes('=')) : words[0]
+  return program === undefined || program === '' || basename(program) === 'langrun' ? undefined : basename(program)
+}

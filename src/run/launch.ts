@@ -1,0 +1,73 @@
+/** Hand this process over to the launcher: Node is gone, and the script has our pid, terminal and descriptors. */
+
+import { realpathSync } from 'node:fs'
+import { join } from 'node:path'
+import { sha256 } from '../base/digest.ts'
+import { LangrunError } from '../base/error.ts'
+import { ensureFolder, readIfThere, replaceFile } from '../base/files.ts'
+import { ARGUMENTS, type Language } from '../catalogue/recipe.ts'
+import { encodePlan, type Step } from '../plan/format.ts'
+import { homePlan } from '../plan/home.ts'
+import { launcherPath } from '../plan/publish.ts'
+import { reveal } from '../plan/reveal.ts'
+import { rootfsOf, type Store } from '../store/store.ts'
+
+/** An installed language with the store that holds it. */
+export interface Runnable {
+  readonly language: Language
+  readonly store: Store
+  readonly image: string
+}
+
+export interface Launch {
+  readonly launcher: string
+  /** Plans that no store holds are kept here by their digest. */
+  readonly cache: string
+  readonly environment: Readonly<Record<string, string | undefined>>
+}
+
+/** Become the interpreter of `script`. */
+export function launchScript(runnable: Runnable, launch: Launch, script: string, args: readonly string[]): never {
+  become(launch, scriptPlan(runnable, process.cwd(), realpathSync(script)), [script, ...args])
+}
+
+/** Become a program of the language's image. @param command words as in a recipe, without a script */
+export function launchProgram(runnable: Runnable, launch: Launch, command: readonly string[], args: readonly string[]): never {
+  const { language, store, image } = runnable
+  const rootfs = rootfsOf(store, image)
+  const steps = homePlan({ language, rootfs, command: [...command, ARGUMENTS] })
+  become(launch, reveal(steps, rootfs, process.cwd(), undefined), ['', ...args])
+}
+
+/** The plan that starts `script` from `cwd`, both canonical, wherever they lie. */
+export function scriptPlan({ language, store, image }: Runnable, cwd: string | undefined, script: string | undefined): Step[] {
+  const rootfs = rootfsOf(store, image)
+  return reveal(homePlan({ language, rootfs }), rootfs, cwd, script)
+}
+
+/** @param words the script's path and its arguments */
+export function become({ launcher, cache, environment }: Launch, steps: readonly Step[], words: readonly string[]): never {
+  const plan = keepPlan(cache, encodePlan(steps))
+  const defined = Object.fromEntries(Object.entries(environment).filter((pair): pair is [string, string] => pair[1] !== undefined))
+  // Node ignores SIGPIPE, and what is ignored stays so across execve: 0 asks for every signal's default.
+  process.execve?.(launcher, ['langrun', '--plan', plan, '--ignore-signals', '0', '--', ...words], defined)
+  throw new LangrunError('unsupported', `cannot start ${launcher}`, {
+    cause: 'this Node.js has no process.execve',
+    hint: 'use Node.js 24 or later',
+  })
+}
+
+export function launcherOf(store: Store): string {
+  return launcherPath(store)
+}
+
+function keepPlan(cache: string, bytes: Buffer): string {
+  const folder = join(cache, 'plans')
+  const path = join(folder, sha256(bytes))
+  if (readIfThere(path) === undefined) {
+    ensureFolder(cache, 0o700)
+    ensureFolder(folder, 0o700)
+    replaceFile(path, bytes)
+  }
+  return path
+}
