@@ -5,8 +5,10 @@
  *   runner SCRIPT ARG…         the same, by hand or by `#!`
  *   shim ARG…                  a runner in the place of the interpreter
  *   launcher --plan FILE [--ignore-signals HEX] [--] [SCRIPT [ARG…]]
- *   launcher --syncfs PATH */
+ *   launcher --syncfs PATH
+ *   launcher --lock PATH */
 #include "die.h"
+#include "lock.h"
 #include "mounts.h"
 #include "namespaces.h"
 #include "pid.h"
@@ -24,7 +26,7 @@ __attribute__((used)) _Noreturn void launcher_main(long *stack);
 static void take_stack(struct start *start, long *stack);
 static const char *take_options(struct start *start, char **arguments);
 static void take_runner(struct start *start, char **arguments);
-static void load_plan(const struct start *start, struct plan *plan, int fd, const char *name);
+static void load_plan(struct plan *plan, int fd, const char *name);
 static bool shows_all(const struct start *start, const struct plan *plan);
 static bool shows_file(const struct plan *plan, long fd);
 static void enter_folder(const struct start *start, const struct plan *plan);
@@ -47,16 +49,16 @@ _Noreturn void launcher_main(long *stack)
 		start.language = start.trailer.language;
 		if (start.script_fd >= 0) hand_back(&start);
 		long fd = open_plan(&start);
-		if (fd >= 0) load_plan(&start, &plan, (int)fd, start.trailer.language);
+		if (fd >= 0) load_plan(&plan, (int)fd, start.trailer.language);
 		if (fd < 0 || !shows_all(&start, &plan)) {
-			load_plan(&start, &plan, prepare_plan(&start), "that langrun prepared");
+			load_plan(&plan, prepare_plan(&start), "that langrun prepared");
 			if (!shows_all(&start, &plan))
 				die(STATUS_SETUP, "cannot show the script and the working folder in the container:", start.script, 0,
 				    "another profile shows more (LANGRUN_PROFILE=home)");
 		}
 	} else {
 		const char *file = take_options(&start, start.argv + 1);
-		load_plan(&start, &plan, (int)must(open_at(AT_FDCWD, file, O_RDONLY), "cannot open the plan", file), file);
+		load_plan(&plan, (int)must(open_at(AT_FDCWD, file, O_RDONLY), "cannot open the plan", file), file);
 		if (!plan.cwd && plan.has_root && start.cwd_length <= 0) enter_folder(&start, &plan);
 	}
 	if (plan.language) start.language = plan.language;
@@ -128,7 +130,8 @@ static const char *take_options(struct start *start, char **arguments)
 			long fd = must(open_at(AT_FDCWD, arguments[1], O_RDONLY), "cannot open", arguments[1]);
 			must(SYS(syncfs, fd), "cannot flush the file system of", arguments[1]);
 			leave(0);
-		} else usage();
+		} else if (equal(arguments[0], "--lock")) hold_lock(arguments[1]);
+		else usage();
 		arguments++;
 	}
 	if (!plan) usage();
@@ -137,13 +140,11 @@ static const char *take_options(struct start *start, char **arguments)
 	return plan;
 }
 
-static void load_plan(const struct start *start, struct plan *plan, int fd, const char *name)
+static void load_plan(struct plan *plan, int fd, const char *name)
 {
 	static char bytes[PLAN_LIMIT + 1];
-	(void)start;
 	long size = must(read_start(fd, bytes, sizeof bytes), "cannot read the plan", name);
 	SYS(close, fd);
-	*plan = (struct plan){0};
 	const char *problem = parse_plan(plan, bytes, (size_t)size);
 	if (problem) {
 		char what[PATH_LIMIT];
@@ -211,6 +212,7 @@ static _Noreturn void usage(void)
 {
 	static const char TEXT[] = "usage: launcher --plan FILE [--ignore-signals HEX] [--] [SCRIPT [ARGUMENT…]]\n"
 	                           "       launcher --syncfs PATH\n"
+	                           "       launcher --lock PATH\n"
 	                           "This program is a part of langrun, which starts it.\n";
 	SYS(write, 2, TEXT, sizeof TEXT - 1);
 	leave(STATUS_USAGE);

@@ -11,52 +11,63 @@
 #include <asm/statfs.h>
 #include <linux/stat.h>
 
-#define FD_PATH_ROOM 40
+/* The image, mounted where only a descriptor leads, with the flags that all of its steps share; so those steps need no call
+ * of their own to set them. */
+struct image {
+	int fd;
+	unsigned flags;
+};
 
-static void carry_out(const struct start *start, struct new_root *root, const struct record *record, int image);
-static void mount_source(struct new_root *root, long source, const char *path, unsigned flags);
-static void mount_fresh(struct new_root *root, const char *type, const char *path, const char *options, unsigned long flags);
-static void mount_at(struct new_root *root, const char *source, const char *path, bool folder, const char *type, unsigned long flags,
-                     const char *options);
-static void restrict_mount(const struct new_root *root, const char *path, unsigned flags);
-static long remount(long mounted, unsigned flags);
+static struct image open_image(const struct plan *plan);
+static void carry_out(const struct start *start, struct new_root *root, const struct record *record, const struct image *image);
+static void mount_host(struct new_root *root, const char *source, const char *path, unsigned flags);
+static void mount_from_image(struct new_root *root, const struct image *image, const char *path, unsigned flags);
 static void mount_stores(const struct start *start, struct new_root *root);
+static void mount_at(struct new_root *root, const char *source, const char *path, bool folder, unsigned flags);
+static void mount_fresh(struct new_root *root, const char *type, const char *path, const char *options, unsigned long flags);
+static void restrict_mount(int folder, const char *path, unsigned flags);
+static long remount(int folder, const char *path, unsigned flags);
 static void write_file(const struct new_root *root, const char *path, const char *data);
-static const char *fd_path(long fd, char buffer[FD_PATH_ROOM]);
+static long type_of(int folder, const char *path, int flags);
 
 void make_root(const struct start *start, const struct plan *plan)
 {
-	/* Opened in this mount namespace: a descriptor from the caller's cannot be bound here. */
-	int image = plan->image ? (int)must(open_at(AT_FDCWD, plan->image, O_PATH | O_DIRECTORY), "cannot open the image", plan->image) : -1;
 	struct new_root root = host_root();
-	for (size_t i = 0; i < plan->count; i++) carry_out(start, &root, &plan->records[i], image);
+	struct image image = {-1, 0};
+	if (plan->image) image = open_image(plan);
+	for (size_t i = 0; i < plan->count; i++) carry_out(start, &root, &plan->records[i], &image);
 	if (plan->has_root) end_root(&root, plan->as_root);
 	SYS(close, root.fd);
-	SYS(close, image);
+	SYS(close, image.fd);
 }
 
-static void carry_out(const struct start *start, struct new_root *root, const struct record *record, int image)
+static struct image open_image(const struct plan *plan)
+{
+	struct image image = {-1, FLAG_READ_ONLY | FLAG_NOSUID | FLAG_NODEV | FLAG_NOEXEC};
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->records[i].operation == OP_FROM_IMAGE) image.flags &= plan->records[i].flags;
+	/* Over "/", below the new root: out of everybody's way. */
+	if (plan->has_root && image.flags) {
+		must_in_namespace(SYS(mount, plan->image, "/", 0, MS_BIND | MS_REC, 0), "cannot mount the image", plan->image);
+		image.fd = (int)must(open_at(AT_FDCWD, "/..", O_PATH | O_DIRECTORY), "cannot open the image", plan->image);
+		restrict_mount(image.fd, "", image.flags);
+	} else {
+		image.flags = 0;
+		image.fd = (int)must(open_at(AT_FDCWD, plan->image, O_PATH | O_DIRECTORY), "cannot open the image", plan->image);
+	}
+	return image;
+}
+
+static void carry_out(const struct start *start, struct new_root *root, const struct record *record, const struct image *image)
 {
 	const char *first = record->operand[0], *second = record->operand[1];
-	bool optional = record->flags & FLAG_OPTIONAL;
-	long source;
 	switch (record->operation) {
 	case OP_ROOT: begin_root(root); break;
 	case OP_DIR: make_folder(root, first); break;
 	case OP_LINK: make_link(root, first, second); break;
-	case OP_HOST:
-	case OP_BIND:
-		source = open_at(AT_FDCWD, first, O_PATH);
-		if (optional && (source == -ENOENT || source == -ENOTDIR || source == -EACCES || source == -ELOOP)) break;
-		must(source, "cannot open", first);
-		mount_source(root, source, record->operation == OP_HOST ? first : second, record->flags);
-		break;
-	case OP_FROM_IMAGE:
-		source = open_beneath(image, first);
-		if (optional && source == -ENOENT) break;
-		must(source, "cannot open in the image", first);
-		mount_source(root, source, first, record->flags);
-		break;
+	case OP_HOST: mount_host(root, first, first, record->flags); break;
+	case OP_BIND: mount_host(root, first, second, record->flags); break;
+	case OP_FROM_IMAGE: mount_from_image(root, image, first, record->flags); break;
 	case OP_STORES: mount_stores(start, root); break;
 	case OP_TMPFS: mount_fresh(root, "tmpfs", first, second, MS_NOSUID | MS_NODEV); break;
 	case OP_PROC: mount_fresh(root, "proc", first, NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC); break;
@@ -66,71 +77,97 @@ static void carry_out(const struct start *start, struct new_root *root, const st
 	}
 }
 
-/* Show what is open as `source` at `path`, with all that is mounted below it (a mount that came from a more privileged
- * namespace is locked to what lies in it). */
-static void mount_source(struct new_root *root, long source, const char *path, unsigned flags)
+static void mount_host(struct new_root *root, const char *source, const char *path, unsigned flags)
 {
-	char from[FD_PATH_ROOM];
-	file_status status;
-	must(status_of((int)source, &status), "cannot examine", path);
-	mount_at(root, fd_path(source, from), path, (status.st_mode & S_IFMT) == S_IFDIR, NULL, MS_BIND | MS_REC, NULL);
-	SYS(close, source);
+	long type = type_of(AT_FDCWD, source, 0);
+	if (flags & FLAG_OPTIONAL && (type == -ENOENT || type == -ENOTDIR || type == -EACCES || type == -ELOOP)) return;
+	must(type, "cannot open", source);
+	mount_at(root, source, path, type == S_IFDIR, flags);
+}
+
+static void mount_from_image(struct new_root *root, const struct image *image, const char *path, unsigned flags)
+{
+	char source[PATH_LIMIT], room[40];
+	struct text text = text_in(source, sizeof source);
+	long fd = -1, type;
+	if (path[1] && last_name(path) == path + 1) {
+		type = type_of(image->fd, path + 1, AT_SYMLINK_NOFOLLOW);
+		if (type == S_IFLNK) type = -ELOOP;
+		add(&text, fd_path(image->fd, room));
+		add(&text, path);
+	} else {
+		fd = open_beneath(image->fd, path);
+		type = fd < 0 ? fd : type_of((int)fd, "", AT_EMPTY_PATH);
+		if (fd >= 0) add(&text, fd_path(fd, room));
+	}
+	if (type == -ENOENT && flags & FLAG_OPTIONAL) return;
+	must(type, "cannot open in the image", path);
+	mount_at(root, source, path, type == S_IFDIR, flags & ~image->flags);
+	if (fd >= 0) SYS(close, fd);
+}
+
+/* Show `source` at `path`, with all that is mounted below it (a mount that came from a more privileged namespace is locked to
+ * what lies in it). */
+static void mount_at(struct new_root *root, const char *source, const char *path, bool folder, unsigned flags)
+{
+	struct place place = {.path = "/", .fd = -1};
+	if (path[1]) find_place(root, path, folder, &place);
+	must_in_namespace(SYS(mount, source, place.path, 0, MS_BIND | MS_REC, 0), "cannot mount", path);
+	if (!path[1]) climb_to_top(root);
 	flags &= ~(unsigned)FLAG_OPTIONAL;
-	if (flags) restrict_mount(root, path, flags);
+	if (flags && path[1] && place.fd < 0) restrict_mount(root->fd, place.path, flags);
+	else if (flags) {
+		/* The descriptor is of what is now covered. */
+		long mounted = must(open_beneath(root->fd, path), "cannot open", path);
+		restrict_mount((int)mounted, "", flags);
+		SYS(close, mounted);
+	}
+	if (place.fd >= 0) SYS(close, place.fd);
 }
 
 static void mount_fresh(struct new_root *root, const char *type, const char *path, const char *options, unsigned long flags)
 {
-	mount_at(root, type, path, true, type, flags, options);
-}
-
-static void mount_at(struct new_root *root, const char *source, const char *path, bool folder, const char *type, unsigned long flags,
-                     const char *options)
-{
-	char to[FD_PATH_ROOM];
-	if (!path[1]) {
-		must_in_namespace(SYS(mount, source, "/", type, flags, options), "cannot mount", path);
-		climb_to_top(root);
-		return;
-	}
-	int target = open_mount_point(root, path, folder);
-	must_in_namespace(SYS(mount, source, fd_path(target, to), type, flags, options), "cannot mount", path);
-	SYS(close, target);
+	struct place place = {.path = "/", .fd = -1};
+	if (path[1]) find_place(root, path, true, &place);
+	must_in_namespace(SYS(mount, type, place.path, type, flags, options), "cannot mount", path);
+	if (!path[1]) climb_to_top(root);
+	if (place.fd >= 0) SYS(close, place.fd);
 }
 
 /* Narrow a mount and all below it. What was forbidden stays so. */
-static void restrict_mount(const struct new_root *root, const char *path, unsigned flags)
+static void restrict_mount(int folder, const char *path, unsigned flags)
 {
 	struct mount_attr attributes = {0};
 	if (flags & FLAG_READ_ONLY) attributes.attr_set |= MOUNT_ATTR_RDONLY;
 	if (flags & FLAG_NOSUID) attributes.attr_set |= MOUNT_ATTR_NOSUID;
 	if (flags & FLAG_NODEV) attributes.attr_set |= MOUNT_ATTR_NODEV;
 	if (flags & FLAG_NOEXEC) attributes.attr_set |= MOUNT_ATTR_NOEXEC;
-	long mounted = must(open_beneath(root->fd, path), "cannot open", path);
-	long error = SYS(mount_setattr, mounted, "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes, sizeof attributes);
-	if (error == -ENOSYS) error = remount(mounted, flags);
+	long error = SYS(mount_setattr, folder, path, AT_EMPTY_PATH | AT_RECURSIVE | AT_SYMLINK_NOFOLLOW, &attributes, sizeof attributes);
+	if (error == -ENOSYS) error = remount(folder, path, flags);
 	must_in_namespace(error, "cannot restrict the mount", path);
-	SYS(close, mounted);
 }
 
 /* Linux before 5.12: all flags are set anew, and to clear one that the host has set is refused, so they are read first. Mounts
  * below this one keep their flags there. */
-static long remount(long mounted, unsigned flags)
+static long remount(int folder, const char *path, unsigned flags)
 {
 	static const struct {
 		unsigned flag;
 		unsigned long mount;
 	} FLAGS[] = {{FLAG_READ_ONLY, MS_RDONLY}, {FLAG_NOSUID, MS_NOSUID}, {FLAG_NODEV, MS_NODEV}, {FLAG_NOEXEC, MS_NOEXEC}};
-	char path[FD_PATH_ROOM];
+	char room[40];
 	struct statfs status;
-	long error = SYS(fstatfs, mounted, &status);
+	long fd = path[0] ? open_at(folder, path, O_PATH | O_NOFOLLOW) : folder;
+	long error = fd < 0 ? fd : SYS(fstatfs, fd, &status);
 	if (error < 0) return error;
 	/* f_flags has the values of mount(2), but for relatime, which is 0x1000 there. */
 	unsigned long all = (unsigned long)status.f_flags & (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME);
 	if (status.f_flags & 0x1000) all |= MS_RELATIME;
 	for (size_t i = 0; i < sizeof FLAGS / sizeof *FLAGS; i++)
 		if (flags & FLAGS[i].flag) all |= FLAGS[i].mount;
-	return SYS(mount, 0, fd_path(mounted, path), 0, MS_REMOUNT | MS_BIND | all, 0);
+	error = SYS(mount, 0, fd_path(fd, room), 0, MS_REMOUNT | MS_BIND | all, 0);
+	if (fd != folder) SYS(close, fd);
+	return error;
 }
 
 /* The stores, for nested starts. Their canonical names are used: the new root may not have the links that lead there. */
@@ -138,20 +175,19 @@ static void mount_stores(const struct start *start, struct new_root *root)
 {
 	const char *stores[] = {start->store, start->trailer.system};
 	for (int i = 0; i < 2; i++) {
-		char from[FD_PATH_ROOM], path[PATH_LIMIT];
+		char from[40], path[PATH_LIMIT];
 		long source = stores[i] && stores[i][0] ? open_at(AT_FDCWD, stores[i], O_PATH | O_DIRECTORY) : -ENOENT;
 		if (source < 0) continue;
 		long size = SYS(readlinkat, AT_FDCWD, fd_path(source, from), path, sizeof path - 1);
-		if (size > 1 && size < (long)sizeof path - 1) {
-			path[size] = 0;
-			mount_source(root, source, path, FLAG_READ_ONLY | FLAG_NOSUID | FLAG_NODEV);
-		}
+		path[size > 0 ? size : 0] = 0;
+		if (size > 1) mount_at(root, path, path, true, FLAG_READ_ONLY | FLAG_NOSUID | FLAG_NODEV);
+		SYS(close, source);
 	}
 }
 
 static void write_file(const struct new_root *root, const char *path, const char *data)
 {
-	char name[FD_PATH_ROOM];
+	char name[40];
 	long place = must(open_beneath(root->fd, path), "cannot open", path);
 	long fd = must(open_at(AT_FDCWD, fd_path(place, name), O_WRONLY), "cannot open", path);
 	must(SYS(write, fd, data, length(data)), "cannot write", path);
@@ -159,10 +195,10 @@ static void write_file(const struct new_root *root, const char *path, const char
 	SYS(close, place);
 }
 
-static const char *fd_path(long fd, char buffer[FD_PATH_ROOM])
+/* The S_IFMT part of the mode, or minus an errno; without asking a network file system's server. */
+static long type_of(int folder, const char *path, int flags)
 {
-	struct text text = text_in(buffer, FD_PATH_ROOM);
-	add(&text, "/proc/self/fd/");
-	add_number(&text, (uint64_t)fd);
-	return buffer;
+	struct statx status;
+	long error = SYS(statx, folder, path, flags | AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_TYPE, &status);
+	return error < 0 ? error : status.stx_mode & S_IFMT;
 }

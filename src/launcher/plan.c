@@ -63,6 +63,10 @@ const char *parse_plan(struct plan *plan, const char *bytes, size_t size)
 {
 	struct reader reader = {bytes, bytes + size};
 	if (size > PLAN_LIMIT) return "it is too big";
+	/* Not the whole struct: the records are many pages, most of them never touched. */
+	plan->language = plan->image = plan->cwd = plan->exec = NULL;
+	plan->namespaces = plan->filters = 0;
+	plan->as_root = plan->has_root = plan->has_script = plan->has_stores = false;
 	plan->count = 0;
 	while (reader.at < reader.end) {
 		const char *name = next_string(&reader);

@@ -20,6 +20,7 @@
 #define DETACH 2 /* MNT_DETACH */
 #define ROOT_FLAGS (MS_NOSUID | MS_NODEV)
 
+static int open_mount_point(const struct new_root *root, const char *path, bool folder);
 static long open_component(int folder, const char *name);
 static void make_parents(const struct new_root *root, const char *path, char name[256], int *parent);
 static bool may_make(const struct new_root *root, int folder);
@@ -65,9 +66,12 @@ void end_root(const struct new_root *root, bool forget)
 	}
 }
 
-void make_folder(const struct new_root *root, const char *path)
+void make_folder(struct new_root *root, const char *path)
 {
-	SYS(close, open_mount_point(root, path, true));
+	struct place place;
+	find_place(root, path, true, &place);
+	if (place.fd < 0) root->made = path;
+	else SYS(close, place.fd);
 }
 
 void make_link(const struct new_root *root, const char *target, const char *path)
@@ -107,7 +111,30 @@ long open_beneath(int folder, const char *path)
 	return at;
 }
 
-int open_mount_point(const struct new_root *root, const char *path, bool folder)
+/* Most mount points are new, in the top folder or in one that was just made: one call makes them, and their names can be used
+ * as they are. For all others every component is looked at. (Measured: 8 calls less for each of 30 mounts, 0.3 ms.) */
+void find_place(struct new_root *root, const char *path, bool folder, struct place *place)
+{
+	const char *name = last_name(path);
+	size_t parent = (size_t)(name - path) - 1;
+	bool simple = root->fresh && (parent == 0 || (root->made && length(root->made) == parent && starts_with(path, root->made)));
+	place->fd = -1;
+	place->path = path + 1;
+	if (simple && (folder ? SYS(mkdirat, root->fd, path + 1, 0755) : SYS(mknodat, root->fd, path + 1, S_IFREG | 0644, 0)) == 0) return;
+	if (root->made && starts_with(root->made, path)) root->made = NULL;
+	place->fd = open_mount_point(root, path, folder);
+	place->path = fd_path(place->fd, place->room);
+}
+
+const char *fd_path(long fd, char buffer[40])
+{
+	struct text text = text_in(buffer, 40);
+	add(&text, "/proc/self/fd/");
+	add_number(&text, (uint64_t)fd);
+	return buffer;
+}
+
+static int open_mount_point(const struct new_root *root, const char *path, bool folder)
 {
 	char name[256];
 	int parent;

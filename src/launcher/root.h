@@ -5,24 +5,35 @@
 #include "sys.h"
 
 struct new_root {
-	int fd;          /* of its top folder; the host's "/" as long as the plan has not said `root` */
-	bool fresh;      /* mount points may be made: in the tmpfs that `device` names */
-	uint64_t device;
+	int fd;           /* of its top folder; the host's "/" as long as the plan has not said `root` */
+	bool fresh;       /* the top is our own file system, where mount points may be made */
+	uint64_t device;  /* of that */
+	const char *made; /* a folder that was just made there, so that no link can be in the way of what is put in it */
+};
+
+/* Where to mount: a path to give to the kernel, and what keeps it open. */
+struct place {
+	const char *path; /* relative to the new root, or of a descriptor */
+	int fd;           /* or -1 */
+	char room[40];
 };
 
 /* The host's root, as it is. */
 struct new_root host_root(void);
-/* A fresh tmpfs over "/". */
+/* A fresh file system in memory over "/". */
 void begin_root(struct new_root *root);
 /* After a mount over "/": make that the top. */
 void climb_to_top(struct new_root *root);
 /* Make the top the process's "/". With `forget` the host's tree is given up, else it is hidden (see root.c). */
 void end_root(const struct new_root *root, bool forget);
 
-void make_folder(const struct new_root *root, const char *path);
+void make_folder(struct new_root *root, const char *path);
 void make_link(const struct new_root *root, const char *target, const char *path);
 
 /* What is at the absolute `path` below `folder`, as an O_PATH descriptor or minus an errno; no symbolic link is followed. */
 long open_beneath(int folder, const char *path);
-/* The same for a mount point, made if it is missing and may be made. */
-int open_mount_point(const struct new_root *root, const char *path, bool folder);
+/* A mount point, made if it is missing and may be made. */
+void find_place(struct new_root *root, const char *path, bool folder, struct place *place);
+
+/* "/proc/self/fd/N". */
+const char *fd_path(long fd, char buffer[40]);
