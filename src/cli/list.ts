@@ -8,7 +8,10 @@ import { allInstalled, type Context, findInstalled } from './context.ts'
 import { megabytes, table } from './output.ts'
 
 export function list(context: Context, { all }: { readonly all?: boolean }): void {
-  if (all) return listAll(context)
+  if (all) {
+    listAll(context)
+    return
+  }
   const rows = allInstalled(context).map((runnable) => ({ runnable, image: readImage(runnable.store, runnable.image) }))
   const value = rows.map(({ runnable, image }) => ({
     name: runnable.language.name,

@@ -1,6 +1,6 @@
 /** The runner's slow path: it asks for a plan that shows the script and the working folder, and carries it out itself. */
 
-import { readlinkSync, writeSync } from 'node:fs'
+import { writeSync } from 'node:fs'
 import { LangrunError } from '../base/error.ts'
 import { findLanguage } from '../catalogue/catalogue.ts'
 import { encodePlan } from '../plan/format.ts'
@@ -12,20 +12,15 @@ export interface PrepareOptions {
   readonly language: string
   readonly profile: string
   readonly script?: string
-  readonly cwd?: string
 }
 
-export function prepare(context: Context, { planFd, language: name, profile, script, cwd }: PrepareOptions): void {
+export function prepare(context: Context, { planFd, language: name, profile, script }: PrepareOptions): void {
   requireProfile(profile)
   const language = findLanguage(context.catalogue, name)
   const runnable = findInstalled(context, language)
   if (runnable === undefined) throw notInstalled(language, `cannot run ${script ?? name}`)
-  const bytes = encodePlan(scriptPlan(runnable, cwd ?? currentFolder(), script))
+  const bytes = encodePlan(scriptPlan(runnable, script))
   const fd = Number(planFd)
   if (!Number.isInteger(fd) || fd < 0) throw new LangrunError('usage', `cannot write a plan to descriptor ${planFd}`)
   for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at)
-}
-
-function currentFolder(): string {
-  return readlinkSync('/proc/self/cwd')
 }

@@ -140,6 +140,7 @@ bool visible(const struct plan *plan, const char *path)
 	size_t longest = 0;
 	bool host = !plan->has_root;
 	if (path[0] != '/') return false;
+	if (!path[1]) return true; /* every root is one */
 	for (size_t i = 0; i < plan->count; i++) {
 		const char *covered = destination(&plan->records[i]);
 		if (!covered || !starts_with(path, covered)) continue;
@@ -147,7 +148,8 @@ bool visible(const struct plan *plan, const char *path)
 		if (size > 1 && path[size] && path[size] != '/') continue;
 		if (size < longest) continue;
 		longest = size;
-		host = plan->records[i].operation == OP_HOST;
+		/* A folder that the plan makes holds what the steps below it put there. */
+		host = plan->records[i].operation == OP_HOST || (plan->records[i].operation == OP_DIR && !path[size]);
 	}
 	return host;
 }

@@ -38,15 +38,25 @@ export function isVisible(steps: readonly Step[], path: string): boolean {
   return best.step[0] === 'host' || (best.step[0] === 'dir' && best.step[1] === path)
 }
 
-/** The same plan, with the folder in which it starts and the script in sight. Both are canonical names, or undefined. */
-export function reveal(steps: readonly Step[], rootfs: string, cwd: string | undefined, script: string | undefined): Step[] {
+/** What must be in sight; all of them canonical names. */
+export interface InSight {
+  readonly cwd: string
+  /** The script itself. */
+  readonly script?: string | undefined
+  /** The folder that the script was named in: not the script's own if that is a link. */
+  readonly folder?: string | undefined
+}
+
+/** The same plan, with all that in sight. */
+export function reveal(steps: readonly Step[], rootfs: string, { cwd, script, folder }: InSight): Step[] {
   let result = [...steps]
   if (script !== undefined && !isVisible(result, script)) {
     // Where the image has that folder too (/usr/bin), only the script itself is the host's.
-    const folder = dirname(script)
-    result = show(result, rootfs, isFolder(join(rootfs, folder)) ? script : folder)
+    const parent = dirname(script)
+    result = show(result, rootfs, isFolder(join(rootfs, parent)) ? script : parent)
   }
-  if (cwd !== undefined && !isVisible(result, cwd)) {
+  if (folder !== undefined && !isVisible(result, folder)) result = show(result, rootfs, folder)
+  if (!isVisible(result, cwd)) {
     const isThere = isFolder(join(rootfs, cwd)) || result.some((step) => isPrefix(cwd, destination(step) ?? ''))
     result = isThere ? insertBefore(result, 'exec', [['cwd', cwd]]) : show(result, rootfs, cwd)
   }

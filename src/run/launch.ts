@@ -1,14 +1,13 @@
 /** Hand this process over to the launcher: Node is gone, and the script has our pid, terminal and descriptors. */
 
 import { realpathSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { sha256 } from '../base/digest.ts'
 import { LangrunError } from '../base/error.ts'
 import { ensureFolder, readIfThere, replaceFile } from '../base/files.ts'
 import { ARGUMENTS, type Language } from '../catalogue/recipe.ts'
 import { encodePlan, type Step } from '../plan/format.ts'
 import { homePlan } from '../plan/home.ts'
-import { launcherPath } from '../plan/publish.ts'
 import { reveal } from '../plan/reveal.ts'
 import { rootfsOf, type Store } from '../store/store.ts'
 
@@ -28,7 +27,7 @@ export interface Launch {
 
 /** Become the interpreter of `script`. */
 export function launchScript(runnable: Runnable, launch: Launch, script: string, args: readonly string[]): never {
-  become(launch, scriptPlan(runnable, process.cwd(), realpathSync(script)), [script, ...args])
+  become(launch, scriptPlan(runnable, script), [script, ...args])
 }
 
 /** Become a program of the language's image. @param command words as in a recipe, without a script */
@@ -36,13 +35,14 @@ export function launchProgram(runnable: Runnable, launch: Launch, command: reado
   const { language, store, image } = runnable
   const rootfs = rootfsOf(store, image)
   const steps = homePlan({ language, rootfs, command: [...command, ARGUMENTS] })
-  become(launch, reveal(steps, rootfs, process.cwd(), undefined), ['', ...args])
+  become(launch, reveal(steps, rootfs, { cwd: process.cwd() }), ['', ...args])
 }
 
-/** The plan that starts `script` from `cwd`, both canonical, wherever they lie. */
-export function scriptPlan({ language, store, image }: Runnable, cwd: string | undefined, script: string | undefined): Step[] {
+/** The plan that starts `script`, a path as the caller gave it, from the current folder, wherever they lie. */
+export function scriptPlan({ language, store, image }: Runnable, script: string | undefined): Step[] {
   const rootfs = rootfsOf(store, image)
-  return reveal(homePlan({ language, rootfs }), rootfs, cwd, script)
+  const inSight = script === undefined ? {} : { script: realpathSync(script), folder: realpathSync(dirname(script)) }
+  return reveal(homePlan({ language, rootfs }), rootfs, { cwd: process.cwd(), ...inSight })
 }
 
 /** @param words the script's path and its arguments */
@@ -55,10 +55,6 @@ export function become({ launcher, cache, environment }: Launch, steps: readonly
     cause: 'this Node.js has no process.execve',
     hint: 'use Node.js 24 or later',
   })
-}
-
-export function launcherOf(store: Store): string {
-  return launcherPath(store)
 }
 
 function keepPlan(cache: string, bytes: Buffer): string {
