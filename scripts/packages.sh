@@ -1,0 +1,43 @@
+#!/bin/sh
+# Make sure of the system packages that the build (packages.sh build) or the tests (packages.sh test) need, by apt where that is
+# possible, else by saying which are missing.
+set -eu
+
+build='gcc:gcc strip:binutils make-header:linux-libc-dev libatomic:libatomic1'
+cross='aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu cross-header:linux-libc-dev-arm64-cross'
+test='busybox:busybox-static bwrap:bubblewrap qemu-aarch64-static:qemu-user-static setpriv:util-linux useradd:passwd mount:mount
+  python3:python3 dpkg:dpkg openssl:openssl strace:strace'
+
+has() {
+  case $1 in
+    make-header) [ -e /usr/include/linux/sched.h ] ;;
+    cross-header) [ -e /usr/aarch64-linux-gnu/include/linux/sched.h ] ;;
+    libatomic) ls /usr/lib/*/libatomic.so.1 /usr/lib64/libatomic.so.1 /usr/lib/libatomic.so.1 >/dev/null 2>&1 || ls /usr/lib/*/libatomic.so.1 >/dev/null 2>&1 ;;
+    busybox) [ -x /bin/busybox ] || command -v busybox >/dev/null ;;
+    *) command -v "$1" >/dev/null ;;
+  esac
+}
+
+missing() {
+  for pair; do
+    has "${pair%%:*}" || printf '%s ' "${pair#*:}"
+  done
+}
+
+case ${1-build} in
+  build) wanted=$(missing $build) && nice=$(missing $cross) ;;
+  test) wanted=$(missing $build $cross $test) && nice= ;;
+  *) echo "usage: packages.sh build|test" >&2 && exit 2 ;;
+esac
+[ -n "$wanted$nice" ] || exit 0
+
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+  echo "installing system packages: $wanted$nice" >&2
+  apt-get update -qq >&2
+  # shellcheck disable=SC2086
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $wanted $nice >&2
+elif [ -n "$wanted" ]; then
+  echo "langrun: cannot go on without these packages (their names on Debian): $wanted" >&2
+  echo "  hint: sudo apt-get install $wanted" >&2
+  exit 1
+fi
