@@ -1,4 +1,4 @@
-/** One .deb, verified again and then unpacked: its files below `<into>/root`, its control files in memory. */
+/** One .deb, verified again and then unpacked: its files below `<folder>/root`, its control files in memory. */
 
 import { createHash } from 'node:crypto'
 import { closeSync, fstatSync, mkdirSync, openSync, readSync } from 'node:fs'
@@ -20,29 +20,31 @@ export type ControlFile = (typeof CONTROL_FILES)[number]
 
 export interface Unpacked {
   readonly entries: readonly ManifestEntry[]
-  readonly control: { readonly [name in ControlFile]?: string }
+  /** The control files by name. */
+  readonly scripts: { readonly [name in ControlFile]?: string }
 }
 
 export interface UnpackJob {
   readonly deb: string
   readonly expected: Expected
-  /** A folder of the caller's own, without a `root` in it. */
-  readonly into: string
+  /** Of the caller's own; made if need be; must hold no `root` yet. */
+  readonly folder: string
 }
 
 /** @throws LangrunError `damaged` if the file is not what was downloaded, `untrusted` if it contains what it may not */
-export async function unpackDeb({ deb, expected, into }: UnpackJob, umask: number): Promise<Unpacked> {
+export async function unpackDeb({ deb, expected, folder }: UnpackJob, umask: number): Promise<Unpacked> {
   const fd = openSync(deb, 'r')
   try {
     verify(fd, deb, expected)
     const members = readMembers(fd)
-    const control = await readControl(fd, pick(members, 'control.tar'))
-    const root = join(into, 'root')
+    const scripts = await readControl(fd, pick(members, 'control.tar'))
+    const root = join(folder, 'root')
+    mkdirSync(folder, { recursive: true })
     mkdirSync(root, 0o755)
     const extractor = startExtractor(root, umask)
     const data = pick(members, 'data.tar')
     await readTar(decompress(data.name, readMember(fd, data)), extractor.open)
-    return { entries: extractor.finish(), control }
+    return { entries: extractor.finish(), scripts }
   } finally {
     closeSync(fd)
   }
@@ -68,7 +70,7 @@ function pick(members: readonly Member[], name: string): Member {
   throw new LangrunError('damaged', 'cannot read the package', { cause: `it has ${found ? 'more than one' : 'no'} ${name}` })
 }
 
-async function readControl(fd: number, member: Member): Promise<Unpacked['control']> {
+async function readControl(fd: number, member: Member): Promise<Unpacked['scripts']> {
   const control: { [name in ControlFile]?: string } = {}
   let total = 0
   await readTar(decompress(member.name, readMember(fd, member)), ({ path, type, size }): Sink | undefined => {

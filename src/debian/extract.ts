@@ -27,22 +27,26 @@ import { merge, parseEntryPath } from './entry-path.ts'
 import { isLeftOut } from './left-out.ts'
 import type { Sink, TarEntry } from './tar-reader.ts'
 
-/** Sorted by path, a folder before what is in it. Files that share their bytes by a hard link are files like any other. */
-export type ManifestEntry =
-  | { readonly path: string; readonly type: 'dir'; readonly mode: number; readonly mtime: number }
-  | {
-      readonly path: string
-      readonly type: 'file'
-      readonly mode: number
-      readonly mtime: number
-      readonly size: number
-      readonly sha256: Sha256
-    }
-  | { readonly path: string; readonly type: 'link'; readonly mtime: number; readonly target: string }
+/** Files that share their bytes by a hard link are files like any other. */
+export interface ManifestEntry {
+  /** Without a leading slash. */
+  readonly path: string
+  readonly type: 'file' | 'dir' | 'link'
+  /** Permission bits. */
+  readonly mode: number
+  /** In bytes; 0 of what is no file. */
+  readonly size: number
+  /** Seconds since 1970. */
+  readonly mtime: number
+  /** Of a file. */
+  readonly sha256?: Sha256
+  /** Of a link. */
+  readonly target?: string
+}
 
 export interface Extractor {
   open(entry: TarEntry): Sink | undefined
-  /** Sets the folders' times and modes, which writing into them would change. */
+  /** Sorted by path, a folder before what is in it. Sets the folders' times and modes, which writing into them would change. */
   finish(): ManifestEntry[]
 }
 
@@ -77,7 +81,7 @@ export function startExtractor(root: string, umask: number): Extractor {
       ensureParent(path, mtime)
       mkdirSync(`${root}/${path}`, 0o755)
     }
-    entries.set(path, { path, type: 'dir', mode: mode & DIR_MODE, mtime })
+    entries.set(path, { path, type: 'dir', mode: mode & DIR_MODE, size: 0, mtime })
   }
 
   function openFile(entry: TarEntry, path: string): Sink {
@@ -103,7 +107,7 @@ export function startExtractor(root: string, umask: number): Extractor {
         futimesSync(fd, mtime, mtime)
         closeSync(fd)
         sha256 ??= hash?.digest('hex') ?? hashWhole('sha256', '')
-        entries.set(path, { path, type: 'file', mode, mtime, size, sha256: sha256 as Sha256 })
+        entries.set(path, { path, type: 'file', mode, size, mtime, sha256: sha256 as Sha256 })
       },
     }
   }
@@ -113,7 +117,7 @@ export function startExtractor(root: string, umask: number): Extractor {
     ensureParent(path, mtime)
     symlinkSync(target, `${root}/${path}`)
     lutimesSync(`${root}/${path}`, mtime, mtime)
-    entries.set(path, { path, type: 'link', mtime, target })
+    entries.set(path, { path, type: 'link', mode: 0o777, size: 0, mtime, target })
   }
 
   function makeHardLink({ path: name, target, mtime }: TarEntry, path: string): void {

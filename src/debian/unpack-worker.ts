@@ -1,4 +1,4 @@
-/** The worker thread of `unpack.ts`: a message is a job, the answer what was unpacked or why not. Bundled on its own. */
+/** The worker thread of `unpackers.ts`: a message is a job, the answer what was unpacked or why not. Bundled on its own. */
 
 import { parentPort, workerData } from 'node:worker_threads'
 import { explainDisk, LangrunError } from '../base/error.ts'
@@ -28,7 +28,7 @@ parentPort?.on('message', async (job: UnpackJob) => {
   try {
     answer = { done: await unpackDeb(job, umask) }
   } catch (thrown) {
-    const error = explainDisk(thrown, `cannot unpack into ${job.into}`)
+    const error = explainDisk(thrown, `cannot unpack into ${job.folder}`)
     answer = { failed: error instanceof Error ? describe(error) : { message: String(error) } }
   }
   parentPort?.postMessage(answer)

@@ -5,17 +5,24 @@
  * one CommonJS text and hands that in.
  */
 
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { LangrunError } from '../base/error.ts'
 import type { Unpacked, UnpackJob } from './deb.ts'
 import type { Downloads, Wanted } from './download.ts'
+import type { Expected } from './expected.ts'
 import type { Answer, WorkerData } from './unpack-worker.ts'
 
 export type WorkerCode = URL | { readonly source: string }
 
 export interface Unpackers extends AsyncDisposable {
-  /** @throws LangrunError `damaged`, `untrusted`, `no-space`; what is left in `into` is then garbage */
-  unpack(job: UnpackJob): Promise<Unpacked>
+  /**
+   * Verify a .deb and unpack its files into `<folder>/root`, which must not be there yet.
+   *
+   * @throws LangrunError `damaged`, `untrusted`, `no-space`; what is left in `folder` is then garbage
+   */
+  unpack(deb: string, folder: string, expected: Expected): Promise<Unpacked>
 }
 
 export interface UnpackersOptions {
@@ -39,7 +46,8 @@ export function startUnpackers({ worker, count }: UnpackersOptions): Unpackers {
   }
 
   return {
-    unpack(job) {
+    unpack(deb, folder, { size, sha256 }) {
+      const job: UnpackJob = { deb, folder, expected: { size, sha256 } } // no more than that: it is copied to the thread
       if (closed) throw new Error('unpack after the unpackers were closed')
       return new Promise((resolve, reject) => {
         waiting.push({ job, resolve, reject })
@@ -54,26 +62,15 @@ export function startUnpackers({ worker, count }: UnpackersOptions): Unpackers {
   }
 }
 
-export interface ObtainOptions {
-  readonly downloads: Downloads
-  readonly unpackers: Unpackers
-  /** Makes a fresh folder; called once, or twice if the file in the cache was damaged. */
-  into(): string
-}
-
 /** Download and unpack: a file that has rotted in the cache is fetched once more. */
-export async function obtain(wanted: Wanted, { downloads, unpackers, into }: ObtainOptions): Promise<Unpacked & { readonly into: string }> {
-  const attempt = async () => {
-    const deb = await downloads.file(wanted)
-    const folder = into()
-    return { ...(await unpackers.unpack({ deb, expected: wanted, into: folder })), into: folder }
-  }
+export async function obtain(wanted: Wanted, folder: string, downloads: Downloads, unpackers: Unpackers): Promise<Unpacked> {
   try {
-    return await attempt()
+    return await unpackers.unpack(await downloads.file(wanted), folder, wanted)
   } catch (error) {
     if (!(error instanceof LangrunError) || error.code !== 'damaged') throw error
     downloads.discard(wanted)
-    return attempt()
+    rmSync(join(folder, 'root'), { recursive: true, force: true })
+    return await unpackers.unpack(await downloads.file(wanted), folder, wanted)
   }
 }
 
