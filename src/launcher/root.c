@@ -35,7 +35,7 @@ struct new_root host_root(void)
 void begin_root(struct new_root *root)
 {
 	file_status status;
-	must_in_namespace(SYS(mount, "langrun", "/", "tmpfs", ROOT_FLAGS, "mode=755"), "cannot mount", "a new root");
+	must_in_namespace(SYS(mount, "langrun", "/", "ramfs", ROOT_FLAGS, "mode=755"), "cannot mount", "a new root");
 	climb_to_top(root);
 	must(status_of(root->fd, &status), "cannot examine", "the new root");
 	root->fresh = true;
