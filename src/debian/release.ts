@@ -128,7 +128,7 @@ function parseRelease(source: Source, text: string): Release {
     architectures: (stanza.get('architectures') ?? '').split(/\s+/),
     byHash: stanza.get('acquire-by-hash') === 'yes',
     files: parseFiles(stanza),
-    ...validUntil(stanza),
+    ...parseValidUntil(stanza),
   }
 }
 
@@ -141,7 +141,7 @@ function parseFiles(stanza: Stanza): Map<string, Expected> {
   return files
 }
 
-function validUntil(stanza: Stanza): { validUntil?: Date } {
+function parseValidUntil(stanza: Stanza): { validUntil?: Date } {
   const text = stanza.get('valid-until')
   return text === undefined ? {} : { validUntil: new Date(text) }
 }
@@ -154,8 +154,10 @@ function checkFresh(release: Release, now: Date): Release {
       hint: "check this machine's clock; if it is right, the mirror is out of date: choose another",
     })
   // Not "later than": an unreadable date must not pass.
-  if (release.validUntil !== undefined && !(release.validUntil >= now))
-    throw refuse(`it was valid until ${show(release.validUntil!)}, now is ${show(now)}`)
+  const { validUntil } = release
+  if (validUntil !== undefined && !(validUntil >= now) && source.expired !== 'accept') {
+    throw refuse(`it was valid until ${show(validUntil)}, now is ${show(now)}`)
+  }
   if (date.getTime() > now.getTime() + CLOCK_SKEW_MS) throw refuse(`it is of ${show(date)}, now is ${show(now)}`)
   return release
 }
