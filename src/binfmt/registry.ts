@@ -97,6 +97,8 @@ export function register(name: string, line: string, folder = BINFMT_FOLDER): vo
 
 /** Remove an entry; nothing happens if there is none. */
 export function remove(name: string, folder = BINFMT_FOLDER): void {
+  // Opening a name that is not there asks the kernel to create it, which it refuses with EACCES.
+  if (!existsSync(join(folder, name))) return
   try {
     writeFileSync(join(folder, name), '-1')
   } catch (error) {

@@ -166,14 +166,14 @@ function writeProgram(path: string, text: string): void {
 
 function steps({ rootfs, work }: ConfigureInput): Step[] {
   return [
-    ['language', 'the image'],
+    ['language', 'build'],
     ...(['user', 'mount', 'pid', 'net', 'ipc', 'uts'] as const).map((name): Step => ['namespace', name]),
     ['identity', 'root'],
     ['image', rootfs],
     ['root'],
     ...['usr', 'etc', 'var'].map((name): Step => ['bind', join(rootfs, name), `/${name}`, 'sd']),
     ...['bin', 'sbin', 'lib', 'lib64'].map((name): Step => ['link', `usr/${name}`, `/${name}`]),
-    ...['tmp', 'root', 'run', 'home', 'opt', 'srv', 'mnt', 'media', 'boot', 'sys'].map((name): Step => ['dir', `/${name}`]),
+    ...['tmp', 'root', 'run', 'home', 'opt', 'srv', 'mnt', 'media', 'boot'].map((name): Step => ['tmpfs', `/${name}`, 'mode=755']),
     ...deviceSteps(),
     ['proc', '/proc'],
     ['bind', work, '/.langrun', 'rsd'],

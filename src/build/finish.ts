@@ -12,6 +12,12 @@ const LEFT_OVER = [
   'var/lib/systemd',
   'var/lib/ucf',
   'var/lib/misc',
+  'var/lib/shells.state',
+  // links to /run and to one another: the host's /var has its own
+  'var/lock',
+  'var/run',
+  'var/spool/mail',
+  'var/mail',
   'var/cache',
   'var/log',
   'var/backups',
@@ -39,7 +45,7 @@ export function finish(rootfs: string): void {
   for (const [path, target] of Object.entries(LINKS)) addLink(join(rootfs, path), target)
   for (const name of HOST_NAMES) makeMountPoint(rootfs, name)
   for (const name of ['usr', 'etc', 'var']) mkdirSync(join(rootfs, name), { recursive: true })
-  mkdirSync(join(rootfs, 'usr/local/bin'), { recursive: true })
+  for (const path of EXPECTED) mkdirSync(join(rootfs, path), { recursive: true })
   removeEmptyFolders(join(rootfs, 'var'))
   // Everything outside these is a mount point of the host's or made by the launcher.
   for (const name of readdirSync(rootfs)) if (!KEPT.has(name)) rmSync(join(rootfs, name), { recursive: true })
@@ -52,6 +58,9 @@ function addLink(path: string, target: string): void {
   mkdirSync(dirname(path), { recursive: true })
   symlinkSync(target, path)
 }
+
+/** A mount point for the host's, and a folder without which some programs warn even where nothing is translated (clisp). */
+const EXPECTED = ['usr/local/bin', 'usr/share/locale'] as const
 
 /** A regular file where the launcher mounts the host's; a link could not be mounted upon. */
 function makeMountPoint(rootfs: string, name: string): void {

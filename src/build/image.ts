@@ -4,10 +4,10 @@
  * An image is found again by its key, the digest of all that it is made of, without being made.
  */
 
-import { type Stats, writeFileSync } from 'node:fs'
+import { rmSync, type Stats, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { sha256 } from '../base/digest.ts'
-import { LangrunError } from '../base/error.ts'
+import { explainDisk, LangrunError } from '../base/error.ts'
 import type { Progress } from '../base/progress.ts'
 import type { ImageRecipe } from '../catalogue/recipe.ts'
 import type { Package } from '../debian/package.ts'
@@ -47,28 +47,34 @@ export function findImage(store: Store, key: string): ImageInfo | undefined {
 export async function buildImage(input: BuildInput, stored: readonly StoredPackage[]): Promise<ImageInfo> {
   const { store, recipe, architecture, launcher, standIns } = input
   const staged = stage(store, `image-${recipe.name}`)
-  const rootfs = join(staged, 'rootfs')
-  const origins = assemble(stored, rootfs)
   const work = stage(store, `configure-${recipe.name}`)
   const step = input.progress.begin(`configuring ${recipe.name}`)
-  await configure({
-    packages: stored.map(configurable),
-    rootfs,
-    work,
-    launcher,
-    architecture,
-    standIns,
-    setup: recipe.setup,
-    progress: step,
-  })
-  finish(rootfs)
-  const manifest = describeTree(rootfs, knownDigests(recipe.name, origins))
-  step.end()
-  const info = describe(input, manifest, imageKey(input))
-  writeFileSync(join(staged, 'manifest'), manifest.text)
-  writeFileSync(join(staged, 'image.json'), `${JSON.stringify(info, null, 2)}\n`)
-  commit(staged, join(store.path, 'images', manifest.digest))
-  return info
+  try {
+    const rootfs = join(staged, 'rootfs')
+    const origins = assemble(stored, rootfs)
+    await configure({
+      packages: stored.map(configurable),
+      rootfs,
+      work,
+      launcher,
+      architecture,
+      standIns,
+      setup: recipe.setup,
+      progress: step,
+    })
+    finish(rootfs)
+    const manifest = describeTree(rootfs, knownDigests(recipe.name, origins))
+    const info = describe(input, manifest, imageKey(input))
+    writeFileSync(join(staged, 'manifest'), manifest.text)
+    writeFileSync(join(staged, 'image.json'), `${JSON.stringify(info, null, 2)}\n`)
+    commit(staged, join(store.path, 'images', manifest.digest))
+    return info
+  } catch (error) {
+    throw explainDisk(error, `cannot build the image ${recipe.name}`)
+  } finally {
+    step.end()
+    for (const folder of [work, staged]) rmSync(folder, { recursive: true, force: true })
+  }
 }
 
 function configurable({ name, version, scripts, entries }: StoredPackage): Parameters<typeof configure>[0]['packages'][number] {

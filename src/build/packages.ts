@@ -11,7 +11,7 @@ import { LangrunError } from '../base/error.ts'
 import type { Progress } from '../base/progress.ts'
 import type { Downloads } from '../debian/download.ts'
 import type { Package } from '../debian/package.ts'
-import type { Unpackers } from '../debian/unpackers.ts'
+import { obtain, type Unpackers } from '../debian/unpackers.ts'
 import type { Store } from '../store/store.ts'
 import { commit, stage } from '../store/transaction.ts'
 import type { Tree, TreeEntry } from './assemble.ts'
@@ -38,9 +38,8 @@ export async function storePackages(
   try {
     await Promise.all(
       missing.map(async (wanted) => {
-        const file = await downloads.file(wanted)
         const folder = join(staged, wanted.sha256)
-        const { entries, scripts } = await unpackers.unpack(file, folder, wanted)
+        const { entries, scripts } = await obtain(wanted, folder, downloads, unpackers)
         const described = { version: 1, name: wanted.name, packageVersion: wanted.version, entries, scripts }
         writeFileSync(join(folder, 'package.json'), JSON.stringify(described))
         commit(folder, placeOf(store, wanted.sha256))

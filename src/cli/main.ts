@@ -71,9 +71,7 @@ function makeProgram(contextFor: (json: boolean) => Context): Command {
     .action((file, args, options, command) => run(of(command), file, args, options))
   add('exec <language> [program] [argument...]', "run a program of a language's image: langrun exec clisp -- clisp --version")
     .passThroughOptions()
-    .action((name, programName, args, _options, command) =>
-      exec(of(command), name, programName === undefined ? [] : [programName, ...args]),
-    )
+    .action((name, programName, args, _options, command) => exec(of(command), name, words(programName, args)))
   add('repl <language>', 'start the interactive interpreter').action((name, _options, command) => repl(of(command), name))
   add('default <ending> <language>', 'choose who runs an ending that several languages can: langrun default .lisp sbcl')
     .option('--system', 'for every user (as root)')
@@ -85,7 +83,7 @@ function makeProgram(contextFor: (json: boolean) => Context): Command {
   add('status', 'show which endings are registered, and who runs them').action((_options, command) => status(of(command)))
   add('shell [program] [argument...]', 'a shell in which installed languages are dot-slash, without root: langrun shell -- ./foo.lisp')
     .passThroughOptions()
-    .action((name, args, _options, command) => shell(of(command), name === undefined ? [] : [name, ...args]))
+    .action((name, args, _options, command) => shell(of(command), words(name, args)))
   add('doctor', 'tell what this host can do, what is missing, and how to mend it').action((_options, command) => {
     process.exitCode = doctor(of(command)) ? 0 : 1
   })
@@ -98,6 +96,12 @@ function makeProgram(contextFor: (json: boolean) => Context): Command {
     .option('--cwd <path>')
     .action((options) => prepare(contextFor(false), options))
   return program
+}
+
+/** A program and its arguments; a `--` that sets them off is no part of them. */
+function words(program: string | undefined, args: readonly string[]): string[] {
+  if (program === '--') return [...args]
+  return program === undefined ? [] : [program, ...args]
 }
 
 function profileOption(): Option {

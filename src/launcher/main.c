@@ -70,6 +70,7 @@ _Noreturn void launcher_main(long *stack)
 	enter_namespaces(&start, &plan);
 	if (plan.namespaces & NS_PID) become_child();
 	make_root(&start, &plan);
+	if (plan.restores_identity) restore_identity(&start);
 	enter_folder(&start, &plan);
 	SYS(umask, start.umask);
 	give_up_privileges(&start, &plan);

@@ -18,7 +18,7 @@ struct image {
 	unsigned flags;
 };
 
-static struct image open_image(const struct plan *plan);
+static struct image open_image(const struct plan *plan, struct new_root *root);
 static void carry_out(const struct start *start, struct new_root *root, const struct record *record, const struct image *image);
 static void mount_host(struct new_root *root, const char *source, const char *path, unsigned flags);
 static void mount_from_image(struct new_root *root, const struct image *image, const char *path, unsigned flags);
@@ -34,14 +34,14 @@ void make_root(const struct start *start, const struct plan *plan)
 {
 	struct new_root root = host_root();
 	struct image image = {-1, 0};
-	if (plan->image) image = open_image(plan);
+	if (plan->image) image = open_image(plan, &root);
 	for (size_t i = 0; i < plan->count; i++) carry_out(start, &root, &plan->records[i], &image);
 	if (plan->has_root) end_root(&root, plan->as_root);
 	SYS(close, root.fd);
 	SYS(close, image.fd);
 }
 
-static struct image open_image(const struct plan *plan)
+static struct image open_image(const struct plan *plan, struct new_root *root)
 {
 	struct image image = {-1, FLAG_READ_ONLY | FLAG_NOSUID | FLAG_NODEV | FLAG_NOEXEC};
 	for (size_t i = 0; i < plan->count; i++)
@@ -49,6 +49,7 @@ static struct image open_image(const struct plan *plan)
 	/* Over "/", below the new root: out of everybody's way. */
 	if (plan->has_root && image.flags) {
 		must_in_namespace(SYS(mount, plan->image, "/", 0, MS_BIND | MS_REC, 0), "cannot mount the image", plan->image);
+		root->stacked++;
 		image.fd = (int)must(open_at(AT_FDCWD, "/..", O_PATH | O_DIRECTORY), "cannot open the image", plan->image);
 		restrict_mount(image.fd, "", image.flags);
 	} else {

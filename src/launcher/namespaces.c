@@ -8,7 +8,7 @@
 #include <linux/sched.h>
 #include <linux/securebits.h>
 
-static void map_identity(const struct start *start, const struct plan *plan);
+static void map_identity(unsigned uid, unsigned gid, unsigned outer_uid, unsigned outer_gid);
 static void write_map(const char *file, unsigned inside, unsigned outside);
 static void drop_capabilities(void);
 
@@ -38,11 +38,17 @@ void enter_namespaces(const struct start *start, const struct plan *plan)
 		if (error == -EPERM || error == -EACCES || error == -EINVAL || error == -ENOSYS)
 			die(STATUS_SETUP, "cannot enter a user namespace", NULL, error, "this host may forbid them: run `langrun doctor`");
 		must(error, "cannot enter namespaces", NULL);
-		if (flags & CLONE_NEWUSER) map_identity(start, plan);
+		if (flags & CLONE_NEWUSER) map_identity(plan->as_root ? 0 : start->uid, plan->as_root ? 0 : start->gid, start->uid, start->gid);
 	}
 	/* A user namespace gets slaves of the host's mounts from the kernel; a real root would share its own with the host. */
 	if (flags & CLONE_NEWNS && !(flags & CLONE_NEWUSER))
 		must(SYS(mount, 0, "/", 0, MS_REC | MS_SLAVE, 0), "cannot separate the mounts from the host's", NULL);
+}
+
+void restore_identity(const struct start *start)
+{
+	must_in_namespace(SYS(unshare, CLONE_NEWUSER), "cannot enter a second user namespace", NULL);
+	map_identity(start->uid, start->gid, 0, 0);
 }
 
 void give_up_privileges(const struct start *start, const struct plan *plan)
@@ -52,7 +58,7 @@ void give_up_privileges(const struct start *start, const struct plan *plan)
 	if (plan->filters) install_filters(plan->filters);
 }
 
-static void map_identity(const struct start *start, const struct plan *plan)
+static void map_identity(unsigned uid, unsigned gid, unsigned outer_uid, unsigned outer_gid)
 {
 	/* Kernels before 3.19 have no setgroups file; all later ones demand "deny" before a gid may be mapped. */
 	long fd = open_at(AT_FDCWD, "/proc/self/setgroups", O_WRONLY);
@@ -60,8 +66,8 @@ static void map_identity(const struct start *start, const struct plan *plan)
 		must_in_namespace(SYS(write, fd, "deny", 4), "cannot write", "/proc/self/setgroups");
 		SYS(close, fd);
 	}
-	write_map("/proc/self/uid_map", plan->as_root ? 0 : start->uid, start->uid);
-	write_map("/proc/self/gid_map", plan->as_root ? 0 : start->gid, start->gid);
+	write_map("/proc/self/uid_map", uid, outer_uid);
+	write_map("/proc/self/gid_map", gid, outer_gid);
 }
 
 static void write_map(const char *file, unsigned inside, unsigned outside)

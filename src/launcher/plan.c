@@ -34,6 +34,7 @@ static const struct {
 	[OP_ARG] = {"arg", 1, -1, -1},
 	[OP_SCRIPT] = {"script", 0, -1, -1},
 	[OP_ARGS] = {"args", 0, -1, -1},
+	[OP_RESTORE_IDENTITY] = {"restore-identity", 0, -1, -1},
 };
 
 static const struct {
@@ -102,7 +103,7 @@ static const char *take(struct plan *plan, struct record *record, const char *co
 	case OP_LANGUAGE: return is_name(operands[0]) ? once(&plan->language, operands[0]) : "its language has no proper name";
 	case OP_IMAGE: return is_path(operands[0]) ? once(&plan->image, operands[0]) : "its image is not an absolute path";
 	case OP_CWD: return is_path(operands[0]) ? once(&plan->cwd, operands[0]) : "its working folder is not an absolute path";
-	case OP_EXEC: return operands[0][0] == '/' ? once(&plan->exec, operands[0]) : "its program is not an absolute path";
+	case OP_EXEC: return find_last(operands[0], '/') ? once(&plan->exec, operands[0]) : "its program is not a path";
 	case OP_NAMESPACE:
 		for (size_t i = 0; i < sizeof NAMESPACES / sizeof *NAMESPACES; i++)
 			if (equal(operands[0], NAMESPACES[i].name)) return plan->namespaces |= NAMESPACES[i].bit, NULL;
@@ -123,6 +124,9 @@ static const char *take(struct plan *plan, struct record *record, const char *co
 	case OP_FROM_IMAGE: return plan->image ? NULL : "it takes files from an image that it does not name first";
 	case OP_SETENV: case OP_UNSETENV: case OP_PREFIXENV:
 		return operands[0][0] && !find(operands[0], '=') ? NULL : "it has a variable without a proper name";
+	case OP_RESTORE_IDENTITY:
+		plan->restores_identity = true;
+		return plan->as_root ? NULL : "it restores an identity that it did not change";
 	case OP_SCRIPT: plan->has_script = true; return NULL;
 	case OP_STORES: plan->has_stores = true; break;
 	default: break;

@@ -16,7 +16,7 @@
 enum operation {
 	OP_PLAN, OP_LANGUAGE, OP_NAMESPACE, OP_IDENTITY, OP_IMAGE, OP_ROOT, OP_DIR, OP_LINK, OP_HOST, OP_BIND, OP_FROM_IMAGE,
 	OP_STORES, OP_TMPFS, OP_PROC, OP_BINFMT, OP_WRITE, OP_CWD, OP_SETENV, OP_UNSETENV, OP_PREFIXENV, OP_LOCALE, OP_SECCOMP,
-	OP_EXEC, OP_ARG, OP_SCRIPT, OP_ARGS, OP_COUNT,
+	OP_RESTORE_IDENTITY, OP_EXEC, OP_ARG, OP_SCRIPT, OP_ARGS, OP_COUNT,
 };
 
 enum { NS_USER = 1, NS_MOUNT = 2, NS_PID = 4, NS_NET = 8, NS_IPC = 16, NS_UTS = 32 };
@@ -37,6 +37,7 @@ struct plan {
 	unsigned namespaces;
 	unsigned filters;
 	bool as_root;    /* identity root */
+	bool restores_identity;
 	bool has_root;
 	bool has_script;
 	bool has_stores;

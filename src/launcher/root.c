@@ -44,12 +44,15 @@ void begin_root(struct new_root *root)
 
 void climb_to_top(struct new_root *root)
 {
+	root->stacked++;
+	root->fresh = false;
+	root->made = NULL;
 	must(SYS(chdir, "/.."), "cannot enter", "the new root");
 	SYS(close, root->fd);
 	root->fd = (int)must(open_at(AT_FDCWD, ".", O_PATH | O_DIRECTORY), "cannot open", "the new root");
 }
 
-void end_root(const struct new_root *root, bool forget)
+void end_root(struct new_root *root, bool forget)
 {
 	file_status status;
 	must(status_of(root->fd, &status), "cannot examine", "the new root");
@@ -57,9 +60,9 @@ void end_root(const struct new_root *root, bool forget)
 		must_in_namespace(SYS(mount, 0, ".", 0, MS_REMOUNT | MS_BIND | MS_RDONLY | ROOT_FLAGS, 0), "cannot protect", "the new root");
 	if (forget) {
 		/* pivot_root(".", ".") stacks the old root over the new one, so that no folder is needed to put it in
-		 * (NOTES in pivot_root(2)). */
+		 * (NOTES in pivot_root(2)). What lay between the two lies over the old one then, and goes first. */
 		must_in_namespace(SYS(pivot_root, ".", "."), "cannot change", "the root");
-		must_in_namespace(SYS(umount2, ".", DETACH), "cannot give up", "the host's root");
+		for (; root->stacked; root->stacked--) must_in_namespace(SYS(umount2, ".", DETACH), "cannot give up", "the host's root");
 		must(SYS(chdir, "/"), "cannot enter", "the new root");
 	} else {
 		must_in_namespace(SYS(chroot, "."), "cannot change", "the root");

@@ -8,6 +8,7 @@ struct new_root {
 	int fd;           /* of its top folder; the host's "/" as long as the plan has not said `root` */
 	bool fresh;       /* the top is our own file system, where mount points may be made */
 	uint64_t device;  /* of that */
+	int stacked;      /* mounts that lie over the host's "/" */
 	const char *made; /* a folder that was just made there, so that no link can be in the way of what is put in it */
 };
 
@@ -25,7 +26,7 @@ void begin_root(struct new_root *root);
 /* After a mount over "/": make that the top. */
 void climb_to_top(struct new_root *root);
 /* Make the top the process's "/". With `forget` the host's tree is given up, else it is hidden (see root.c). */
-void end_root(const struct new_root *root, bool forget);
+void end_root(struct new_root *root, bool forget);
 
 void make_folder(struct new_root *root, const char *path);
 void make_link(const struct new_root *root, const char *target, const char *path);

@@ -39,6 +39,7 @@ export type Step =
   | readonly ['prefixenv', string, string]
   | readonly ['locale', string]
   | readonly ['seccomp', 'terminal' | 'ownership']
+  | readonly ['restore-identity']
   | readonly ['exec', string]
   | readonly ['arg', string]
   | readonly ['script']
@@ -67,6 +68,7 @@ const OPERANDS: Readonly<Record<Step[0], number>> = {
   prefixenv: 2,
   locale: 1,
   seccomp: 1,
+  'restore-identity': 0,
   exec: 1,
   arg: 1,
   script: 0,

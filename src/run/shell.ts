@@ -29,12 +29,14 @@ export function shellPlan({ kernel, prefix, runners, program, name }: ShellInput
   }
   const lines = [...runners].map(([extension, runner]) => extensionLine(`${prefix}${extension}`, extension, runner))
   return [
-    ['language', 'langrun shell'],
+    ['language', 'shell'],
     ['namespace', 'user'],
     ['namespace', 'mount'],
-    ['identity', 'same'],
+    // The registry's files belong to the namespace's root; the shell is to be the user all the same.
+    ['identity', 'root'],
     ['binfmt', BINFMT_FOLDER],
     ...lines.map((line): Step => ['write', `${BINFMT_FOLDER}/register`, line]),
+    ['restore-identity'],
     ['setenv', 'LANGRUN_SHELL', '1'],
     ['exec', program],
     ['arg', name],
