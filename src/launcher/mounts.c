@@ -93,7 +93,6 @@ static void mount_from_image(struct new_root *root, const struct image *image, c
 	long fd = -1, type;
 	if (path[1] && last_name(path) == path + 1) {
 		type = type_of(image->fd, path + 1, AT_SYMLINK_NOFOLLOW);
-		if (type == S_IFLNK) type = -ELOOP;
 		add(&text, fd_path(image->fd, room));
 		add(&text, path);
 	} else {
@@ -101,6 +100,7 @@ static void mount_from_image(struct new_root *root, const struct image *image, c
 		type = fd < 0 ? fd : type_of((int)fd, "", AT_EMPTY_PATH);
 		if (fd >= 0) add(&text, fd_path(fd, room));
 	}
+	if (type == S_IFLNK) type = -ELOOP;
 	if (type == -ENOENT && flags & FLAG_OPTIONAL) return;
 	must(type, "cannot open in the image", path);
 	mount_at(root, source, path, type == S_IFDIR, flags & ~image->flags);

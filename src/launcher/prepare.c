@@ -14,10 +14,13 @@ int prepare_plan(const struct start *start)
 {
 	char program[PATH_LIMIT], number[NUMBER_ROOM];
 	if (!find_langrun(start, program)) no_langrun(start);
-	long made = must(SYS(memfd_create, "langrun-plan", MFD_CLOEXEC), "cannot make a memory file", NULL);
+	int memfd = (int)must(SYS(memfd_create, "langrun-plan", MFD_CLOEXEC), "cannot make a memory file", NULL);
 	/* Not one of 0, 1 and 2, which the caller may have closed: langrun would take it for its input or output. */
-	int memfd = (int)must(SYS(fcntl, made, F_DUPFD_CLOEXEC, 3), "cannot duplicate a descriptor", NULL);
-	SYS(close, made);
+	if (memfd < 3) {
+		int low = memfd;
+		memfd = (int)must(SYS(fcntl, low, F_DUPFD_CLOEXEC, 3), "cannot duplicate a descriptor", NULL);
+		SYS(close, low);
+	}
 
 	long child = must(fork_process(), "cannot start a process", NULL);
 	if (child == 0) {

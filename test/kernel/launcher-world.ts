@@ -179,7 +179,12 @@ export interface Result {
 }
 
 /** Run a command as the user, in the user's home, with a small environment. */
-export function as(world: World, uid: number, command: readonly string[], options: { env?: NodeJS.ProcessEnv; cwd?: string; input?: string } = {}): Result {
+export function as(
+  world: World,
+  uid: number,
+  command: readonly string[],
+  options: { env?: NodeJS.ProcessEnv; cwd?: string; input?: string } = {},
+): Result {
   const privileges = uid === 0 ? [] : ['--reuid', String(uid), '--regid', String(uid), '--clear-groups']
   const done: SpawnSyncReturns<string> = spawnSync('/usr/bin/setpriv', [...privileges, '--', ...command], {
     cwd: options.cwd ?? world.home(uid),

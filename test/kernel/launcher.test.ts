@@ -46,7 +46,10 @@ for (const uid of [DAEMON, 0]) {
 
     it('gets its arguments byte for byte', () => {
       const path = script('printf "[%s]" "$0" "$@"')
-      assert.deepEqual(as(world, uid, [path, '', 'two words', 'a\nb', '-x', '--', '*', '"\'$`\\', '']), ok(`[${path}][][two words][a\nb][-x][--][*]["'$\`\\][]`))
+      assert.deepEqual(
+        as(world, uid, [path, '', 'two words', 'a\nb', '-x', '--', '*', '"\'$`\\', '']),
+        ok(`[${path}][][two words][a\nb][-x][--][*]["'$\`\\][]`),
+      )
       assert.deepEqual(as(world, uid, ['/bin/sh', '-c', `exec "${path}" "$(printf '\\377\\200x')"`]), ok(`[${path}][\xff\x80x]`))
     })
 
@@ -89,7 +92,17 @@ for (const uid of [DAEMON, 0]) {
       const env = { LD_PRELOAD: '', LD_LIBRARY_PATH: '/nowhere', LANG: 'de_DE.UTF-8', LC_ALL: 'C', LANGUAGE: 'de', EMPTY: '', ODD: 'a=b c' }
       const result = as(world, uid, [script('env'), 'x'], { env })
       const home = world.home(uid)
-      const expected = ['EMPTY=', `HOME=${home}`, 'LANG=C.UTF-8', 'LANGUAGE=de', 'LC_ALL=C', 'ODD=a=b c', 'PATH=/usr/bin:/usr/bin:/bin', `PWD=${home}`, 'SHLVL=1']
+      const expected = [
+        'EMPTY=',
+        `HOME=${home}`,
+        'LANG=C.UTF-8',
+        'LANGUAGE=de',
+        'LC_ALL=C',
+        'ODD=a=b c',
+        'PATH=/usr/bin:/usr/bin:/bin',
+        `PWD=${home}`,
+        'SHLVL=1',
+      ]
       assert.deepEqual(result.stdout.trim().split('\n').sort(), expected)
     })
 
@@ -107,7 +120,10 @@ for (const uid of [DAEMON, 0]) {
         const closed = script(`[ -e /proc/$$/fd/${fd} ] && exit 1; exit 9`)
         assert.equal(as(world, uid, ['/bin/sh', '-c', `exec ${closed} ${fd}>&-`]).status, 9)
       }
-      assert.equal(as(world, uid, ['/bin/sh', '-c', `exec ${script('ls /proc/$$/fd >/tmp/x 2>/dev/null; exit 9')} 0>&- 1>&- 2>&-`]).status, 9)
+      assert.equal(
+        as(world, uid, ['/bin/sh', '-c', `exec ${script('ls /proc/$$/fd >/tmp/x 2>/dev/null; exit 9')} 0>&- 1>&- 2>&-`]).status,
+        9,
+      )
       rmSync('/tmp/x', { force: true })
     })
 
@@ -145,14 +161,19 @@ for (const uid of [DAEMON, 0]) {
     })
 
     it('cannot write to the image or to the new root, nor reach the host’s root', () => {
-      const result = start('for f in /new /usr/new /etc/new; do (: >$f) 2>/dev/null && echo $f; done; ls -d /../../../etc/debian_version /var 2>/dev/null; true')
+      const result = start(
+        'for f in /new /usr/new /etc/new; do (: >$f) 2>/dev/null && echo $f; done; ls -d /../../../etc/debian_version /var 2>/dev/null; true',
+      )
       assert.deepEqual(result, ok(''))
     })
 
     it('starts scripts from scripts, twenty levels deep', () => {
       const path = script('[ $1 = 0 ] && { echo bottom $$; exit 7; }; "$0" $(($1 - 1))')
       const result = as(world, uid, [path, '24'])
-      assert.deepEqual({ ...result, stdout: result.stdout.replace(/\d+/, 'PID') }, { status: 7, signal: null, stdout: 'bottom PID\n', stderr: '' })
+      assert.deepEqual(
+        { ...result, stdout: result.stdout.replace(/\d+/, 'PID') },
+        { status: 7, signal: null, stdout: 'bottom PID\n', stderr: '' },
+      )
     })
 
     it('leaves children that live on after it', async () => {
@@ -172,7 +193,16 @@ for (const uid of [DAEMON, 0]) {
     })
 
     it('runs in the container if its first line names one that the host lacks', () => {
-      const odd = ['#!/no/such/sh', '#!/usr/bin/env no-such-sh', '#!/usr/bin/env -S no-such-sh -e', '#!/tmp', '#!', '#! ', `#!${'/x'.repeat(200)}`, '#!/etc/passwd']
+      const odd = [
+        '#!/no/such/sh',
+        '#!/usr/bin/env no-such-sh',
+        '#!/usr/bin/env -S no-such-sh -e',
+        '#!/tmp',
+        '#!',
+        '#! ',
+        `#!${'/x'.repeat(200)}`,
+        '#!/etc/passwd',
+      ]
       for (const line of odd) assert.deepEqual(start(`${line}\ncat /etc/image\n`), ok('the image\n'), line)
       const path = join(world.home(uid), `script${world.extension}`)
       assert.deepEqual(start(`#!${path}\ncat /etc/image\n`), ok('the image\n'), 'itself')
@@ -202,8 +232,16 @@ for (const uid of [DAEMON, 0]) {
     })
 
     it('cannot type into the terminal', () => {
-      const python = 'import fcntl\nfor n in 0x5412, 0x541c, 0x5412 | 1 << 32:\n  try: fcntl.ioctl(1, n, b"x"); print("typed")\n  except OSError as e: print(e.errno)\n'
-      const filter = [['plan', '1'], ['seccomp', 'terminal'], ['exec', '/usr/bin/python3'], ['arg', 'python3'], ['arg', '-c'], ['arg', python]] as const
+      const python =
+        'import fcntl\nfor n in 0x5412, 0x541c, 0x5412 | 1 << 32:\n  try: fcntl.ioctl(1, n, b"x"); print("typed")\n  except OSError as e: print(e.errno)\n'
+      const filter = [
+        ['plan', '1'],
+        ['seccomp', 'terminal'],
+        ['exec', '/usr/bin/python3'],
+        ['arg', 'python3'],
+        ['arg', '-c'],
+        ['arg', python],
+      ] as const
       writeFileSync(join(world.folder, 'tiocsti.plan'), filter.map((r) => `${r.join('\0')}\0\n`).join(''))
       if (spawnSync('/usr/bin/python3', ['-c', '']).status === 0) {
         assert.deepEqual(as(world, uid, [world.launcher, '--plan', join(world.folder, 'tiocsti.plan')]), ok('1\n1\n1\n'))
@@ -217,7 +255,10 @@ for (const uid of [DAEMON, 0]) {
       chmodSync(runner, 0o4755)
       assert.deepEqual(
         as(world, uid, [runner, script('echo no')]),
-        failed(125, 'langrun: cannot run with the privileges of another user or of a file; remove the set-id bit or the file capabilities\n'),
+        failed(
+          125,
+          'langrun: cannot run with the privileges of another user or of a file; remove the set-id bit or the file capabilities\n',
+        ),
       )
       rmSync(runner)
     })
@@ -226,12 +267,18 @@ for (const uid of [DAEMON, 0]) {
       const path = script('echo "$1"')
       const privileges = uid === 0 ? [] : ['--reuid', String(uid), '--regid', String(uid), '--clear-groups']
       const starts = Array.from({ length: 200 }, (_, i) => {
-        const child = spawn('/usr/bin/setpriv', [...privileges, '--', path, String(i)], { env: { HOME: world.home(uid), PATH: '/usr/bin' }, cwd: world.home(uid) })
+        const child = spawn('/usr/bin/setpriv', [...privileges, '--', path, String(i)], {
+          env: { HOME: world.home(uid), PATH: '/usr/bin' },
+          cwd: world.home(uid),
+        })
         let output = ''
         for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (output += data))
         return new Promise<string>((resolve) => child.on('close', (code, signal) => resolve(`${output}${code}${signal}`)))
       })
-      assert.deepEqual(await Promise.all(starts), starts.map((_, i) => `${i}\n0null`))
+      assert.deepEqual(
+        await Promise.all(starts),
+        starts.map((_, i) => `${i}\n0null`),
+      )
     })
   })
 }

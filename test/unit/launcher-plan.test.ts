@@ -53,7 +53,14 @@ describe('the reader of plans', { skip: hasCompiler ? false : 'needs gcc' }, () 
   before(() => {
     folder = mkdtempSync(join(tmpdir(), 'langrun-test-launcher-'))
     harness = join(folder, 'harness')
-    const flags = ['-std=gnu11', '-g', '-O1', '-fsanitize=address,undefined', '-fno-sanitize-recover=all', ...WARNINGS.filter((w) => w !== '-Wconversion')]
+    const flags = [
+      '-std=gnu11',
+      '-g',
+      '-O1',
+      '-fsanitize=address,undefined',
+      '-fno-sanitize-recover=all',
+      ...WARNINGS.filter((w) => w !== '-Wconversion'),
+    ]
     const files = [join(import.meta.dirname, 'launcher-harness.c'), join(SOURCES, 'plan.c'), join(SOURCES, 'text.c')]
     const built = spawnSync('gcc', [...flags, '-o', harness, ...files], { encoding: 'utf8' })
     assert.equal(built.status, 0, built.stderr)
@@ -92,9 +99,21 @@ describe('the reader of plans', { skip: hasCompiler ? false : 'needs gcc' }, () 
     ['a relative path', plan('plan 1\nnamespace mount\nroot\nhost home -\nexec /x'), 'it has a path that is not absolute and plain'],
     ['a path with dots', plan('plan 1\nnamespace mount\nroot\ndir /a/../b\nexec /x'), 'it has a path that is not absolute and plain'],
     ['a path with two slashes', plan('plan 1\nnamespace mount\nroot\ndir /a//b\nexec /x'), 'it has a path that is not absolute and plain'],
-    ['a path that ends in a slash', plan('plan 1\nnamespace mount\nroot\ndir /a/\nexec /x'), 'it has a path that is not absolute and plain'],
-    ['a long name', plan(`plan 1\nnamespace mount\nroot\ndir /${'a'.repeat(256)}\nexec /x`), 'it has a path that is not absolute and plain'],
-    ['a long path', plan(`plan 1\nnamespace mount\nroot\ndir ${'/a'.repeat(2048)}\nexec /x`), 'it has a path that is not absolute and plain'],
+    [
+      'a path that ends in a slash',
+      plan('plan 1\nnamespace mount\nroot\ndir /a/\nexec /x'),
+      'it has a path that is not absolute and plain',
+    ],
+    [
+      'a long name',
+      plan(`plan 1\nnamespace mount\nroot\ndir /${'a'.repeat(256)}\nexec /x`),
+      'it has a path that is not absolute and plain',
+    ],
+    [
+      'a long path',
+      plan(`plan 1\nnamespace mount\nroot\ndir ${'/a'.repeat(2048)}\nexec /x`),
+      'it has a path that is not absolute and plain',
+    ],
     ['an unknown flag', plan('plan 1\nnamespace mount\nroot\nhost /a q\nexec /x'), 'it has a flag that this launcher does not know'],
     ['an unknown namespace', plan('plan 1\nnamespace time\nexec /x'), 'it asks for a namespace that this launcher does not know'],
     ['an unknown identity', plan('plan 1\nidentity other\nexec /x'), 'its identity is neither `same` nor `root`'],
@@ -103,7 +122,11 @@ describe('the reader of plans', { skip: hasCompiler ? false : 'needs gcc' }, () 
     ['mounts on the host', plan('plan 1\ntmpfs /tmp size=1\nexec /x'), 'it mounts without a mount namespace'],
     ['folders on the host', plan('plan 1\nnamespace mount\ndir /new\nexec /x'), 'it makes files outside of a new root'],
     ['two roots', plan('plan 1\nnamespace mount\nroot\nroot\nexec /x'), 'it makes a new root twice'],
-    ['an image too late', plan('plan 1\nnamespace mount\nroot\nfrom-image /usr -\nimage /i\nexec /x'), 'it takes files from an image that it does not name first'],
+    [
+      'an image too late',
+      plan('plan 1\nnamespace mount\nroot\nfrom-image /usr -\nimage /i\nexec /x'),
+      'it takes files from an image that it does not name first',
+    ],
     ['two programs', plan('plan 1\nexec /x\nexec /y'), 'it says the same thing twice'],
     ['a variable with an equals sign', plan('plan 1\nsetenv A=B c\nexec /x'), 'it has a variable without a proper name'],
     ['a language that is a path', plan('plan 1\nlanguage ../x\nexec /x'), 'its language has no proper name'],
@@ -135,7 +158,10 @@ describe('the reader of plans', { skip: hasCompiler ? false : 'needs gcc' }, () 
     for (let size = 0; size < GOOD.length; size += 1) writeFileSync(join(folder, `cut-${size}`), GOOD.slice(0, size), 'latin1')
     const cuts = Array.from({ length: GOOD.length }, (_, size) => join(folder, `cut-${size}`))
     const cut = spawnSync(harness, ['plan', ...cuts], { encoding: 'utf8' })
-    assert.deepEqual({ status: cut.status, stderr: cut.stderr, lines: cut.stdout.trim().split('\n').length }, { status: 0, stderr: '', lines: GOOD.length })
+    assert.deepEqual(
+      { status: cut.status, stderr: cut.stderr, lines: cut.stdout.trim().split('\n').length },
+      { status: 0, stderr: '', lines: GOOD.length },
+    )
     writeFileSync(join(folder, 'good'), GOOD, 'latin1')
     writeFileSync(join(folder, 'trailer'), trailer(`${HEAD}language\0clisp\0\nsystem\0/var/lib/langrun\0\nshim\0\n`), 'latin1')
     for (const name of ['good', 'trailer']) {
