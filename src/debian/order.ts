@@ -1,7 +1,9 @@
 /** The order in which packages are configured: what a package depends on comes before it. */
 
 import type { Package } from './package.ts'
-import type { SatisfiedBy } from './resolve.ts'
+
+/** The packages that satisfy each dependency, for those that are not left out. */
+export type SatisfiedBy = (package_: Package) => { readonly preDepends: readonly Package[]; readonly depends: readonly Package[] }
 
 /**
  * Depth first from the roots, in their order. Where packages depend on one another in a circle, the one that was reached first

@@ -8,7 +8,7 @@
 
 import { LangrunError } from '../base/error.ts'
 import type { Archive } from './archive.ts'
-import { inOrder } from './order.ts'
+import { inOrder, type SatisfiedBy } from './order.ts'
 import { type Dependency, matches, type Package, type Relation, renderDependency } from './package.ts'
 
 /** Each new start settles one package's version for good; more means that two packages cannot agree. */
@@ -35,9 +35,6 @@ export function resolve(archive: Archive, wanted: readonly string[], { without =
   }
   throw new LangrunError('not-found', `cannot choose packages for ${wanted.join(' ')}`, { cause: 'their versions contradict one another' })
 }
-
-/** The packages that satisfy each dependency, for those that are not left out. */
-export type SatisfiedBy = (package_: Package) => { readonly preDepends: readonly Package[]; readonly depends: readonly Package[] }
 
 interface Chosen {
   readonly roots: readonly Package[]

@@ -63,7 +63,7 @@ export function startReader(open: (entry: TarEntry) => Sink | undefined) {
   let meta: Meta | undefined
   let next = NOTHING
   let ended = false
-  let [entries, total] = [0, 0]
+  let [entries, total, streamed] = [0, 0, 0]
 
   function block(bytes: Buffer, at: number): void {
     const parsed = new Header(bytes, at, next.pax)
@@ -97,6 +97,9 @@ export function startReader(open: (entry: TarEntry) => Sink | undefined) {
 
   return {
     push(piece: Buffer): void {
+      // Counted apart from the sizes in headers: what follows the end of the archive is decompressed as well.
+      streamed += piece.length
+      if (streamed > 2 * MAX_TOTAL_BYTES) throw refuse('untrusted', 'its data goes on after its end')
       for (let at = 0; at < piece.length && !ended; ) {
         if (left > 0) {
           const length = Math.min(left, piece.length - at)
