@@ -1,0 +1,111 @@
+/**
+ * What tests need of the machine, made for them and taken back: an ordinary user, a registry under a prefix of its own, a system store
+ * of its own.
+ *
+ * Each thing is a resource (`await using` or `after`); what a test finds mounted or registered stays as it was.
+ */
+
+import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+
+export const ROOT = join(import.meta.dirname, '..')
+export const LANGRUN = join(ROOT, 'dist/langrun')
+export const REGISTRY = '/proc/sys/fs/binfmt_misc'
+
+export interface Outcome {
+  readonly stdout: string
+  readonly stderr: string
+  readonly status: number | null
+  readonly signal: NodeJS.Signals | null
+}
+
+export interface RunOptions {
+  readonly cwd?: string
+  readonly input?: string
+  readonly environment?: Readonly<Record<string, string>>
+}
+
+export interface User {
+  readonly name: string
+  readonly uid: number
+  readonly home: string
+  /** Run a program as this user, with a login's environment and nothing of ours. */
+  run(program: string, args?: readonly string[], options?: RunOptions): Outcome
+  remove(): void
+}
+
+const PATH = '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin'
+
+/** Make an ordinary user with a home. Its name is new, so nobody's files are touched. */
+export function addUser(): User {
+  const name = `langrun-test-${process.pid}`
+  execFileSync('useradd', ['--create-home', '--shell', '/bin/bash', name])
+  const [, , uid = '', gid = '', , home = ''] = execFileSync('getent', ['passwd', name], { encoding: 'utf8' }).trim().split(':')
+  const login = { HOME: home, USER: name, LOGNAME: name, SHELL: '/bin/bash', PATH, LANG: 'C.UTF-8', TERM: 'xterm' }
+  return {
+    name,
+    uid: Number(uid),
+    home,
+    run(program, args = [], { cwd = home, input = '', environment = {} } = {}) {
+      const as = ['--reuid', uid, '--regid', gid, '--init-groups', '--', program, ...args]
+      const env = { ...login, ...environment }
+      const { stdout, stderr, status, signal, error } = spawnSync('setpriv', as, { cwd, input, env, encoding: 'utf8', maxBuffer: 1 << 28 })
+      if (error !== undefined) throw error
+      return { stdout, stderr, status, signal }
+    },
+    remove() {
+      spawnSync('pkill', ['-KILL', '-u', uid])
+      execFileSync('userdel', ['--remove', '--force', name], { stdio: 'ignore' })
+    },
+  }
+}
+
+export interface System {
+  readonly prefix: string
+  readonly store: string
+  /** What langrun has to be told to use these instead of the machine's own. */
+  readonly environment: Readonly<Record<string, string>>
+  /** Run langrun as root. */
+  langrun(...args: string[]): Outcome
+  remove(): void
+}
+
+/** A system store and registrations of the tests' own. */
+export function addSystem(): System {
+  const wasMounted = existsSync(join(REGISTRY, 'register'))
+  const folder = mkdtempSync(join(tmpdir(), 'langrun-system-'))
+  execFileSync('chmod', ['755', folder])
+  const store = join(folder, 'store')
+  const prefix = `langrun-test-${process.pid}-`
+  const home = mkdtempSync(join(tmpdir(), 'langrun-root-'))
+  const environment = { LANGRUN_SYSTEM_STORE: store, LANGRUN_REGISTRY_PREFIX: prefix }
+  return {
+    prefix,
+    store,
+    environment,
+    langrun(...args) {
+      const { stdout, stderr, status, signal } = spawnSync(LANGRUN, args, { env: { PATH, HOME: home, ...environment }, encoding: 'utf8' })
+      return { stdout, stderr, status, signal }
+    },
+    remove() {
+      if (existsSync(join(REGISTRY, 'register'))) {
+        for (const name of readdirSync(REGISTRY)) if (name.startsWith(prefix)) execFileSync('sh', ['-c', `echo -1 > ${join(REGISTRY, name)}`])
+        if (!wasMounted) execFileSync('umount', [REGISTRY])
+      }
+      for (const path of [folder, home]) rmSync(path, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Skip a test that cannot run here; with LANGRUN_MUST_WORK=1 (CI) it fails instead. */
+export function needs(t: TestContext, isThere: boolean, what: string): boolean {
+  if (isThere) return true
+  if (process.env['LANGRUN_MUST_WORK'] === '1') throw new Error(`this needs ${what}`)
+  t.skip(`needs ${what}`)
+  return false
+}
+
+export const isRoot = process.geteuid?.() === 0
