@@ -31,6 +31,9 @@ static bool shows_all(const struct start *start, const struct plan *plan);
 static bool shows_file(const struct plan *plan, long fd);
 static void enter_folder(const struct start *start, const struct plan *plan);
 static void restore_dispositions(uint64_t ignored);
+static _Noreturn void not_installed(const struct start *start);
+static _Noreturn void not_shown(const struct start *start);
+static _Noreturn void no_folder(const struct start *start);
 static _Noreturn void usage(void);
 
 _Noreturn void launcher_main(long *stack)
@@ -51,15 +54,15 @@ _Noreturn void launcher_main(long *stack)
 		long fd = open_plan(&start);
 		if (fd >= 0) load_plan(&plan, (int)fd, start.trailer.language);
 		if (fd < 0 || !shows_all(&start, &plan)) {
-			load_plan(&plan, prepare_plan(&start), "that langrun prepared");
-			if (!shows_all(&start, &plan))
-				die(STATUS_SETUP, "cannot show the script and the working folder in the container:", start.script, 0,
-				    "another profile shows more (LANGRUN_PROFILE=home)");
+			int prepared = prepare_plan(&start);
+			if (prepared < 0 && fd < 0) not_installed(&start);
+			if (prepared >= 0) load_plan(&plan, prepared, "that langrun prepared");
+			if (prepared < 0 || !shows_all(&start, &plan)) not_shown(&start);
 		}
 	} else {
 		const char *file = take_options(&start, start.argv + 1);
 		load_plan(&plan, (int)must(open_at(AT_FDCWD, file, O_RDONLY), "cannot open the plan", file), file);
-		if (!plan.cwd && plan.has_root && start.cwd_length <= 0) enter_folder(&start, &plan);
+		if (!plan.cwd && plan.has_root && start.cwd_length <= 0) no_folder(&start);
 	}
 	if (plan.language) start.language = plan.language;
 	if (!start.language) start.language = "this language";
@@ -161,7 +164,8 @@ static void load_plan(struct plan *plan, int fd, const char *name)
 static bool shows_all(const struct start *start, const struct plan *plan)
 {
 	if (!plan->has_root) return true;
-	if (!plan->cwd && (start->cwd_length <= 0 || !visible(plan, start->cwd))) return false;
+	if (!plan->cwd && (start->cwd_length <= 0 || start->cwd[0] != '/')) no_folder(start);
+	if (!plan->cwd && !visible(plan, start->cwd)) return false;
 	if (!plan->has_script || !start->script) return true;
 
 	/* The folder that it was named in, and, for it may be a link, where it is. */
@@ -194,8 +198,7 @@ static void enter_folder(const struct start *start, const struct plan *plan)
 {
 	if (plan->cwd) must(SYS(chdir, plan->cwd), "cannot enter the folder", plan->cwd);
 	if (plan->cwd || !plan->has_root) return;
-	if (start->cwd_length <= 0 || start->cwd[0] != '/')
-		die(STATUS_SETUP, "cannot tell the working folder", NULL, start->cwd_length < 0 ? start->cwd_length : -ENOENT, "it was removed, or lies outside: enter another");
+	if (start->cwd_length <= 0 || start->cwd[0] != '/') no_folder(start);
 	must(SYS(chdir, start->cwd), "cannot enter the working folder inside the container:", start->cwd);
 }
 
@@ -207,6 +210,35 @@ static void restore_dispositions(uint64_t ignored)
 		if (ignored >> (signal - 1) & 1) action.handler = (const void *)1;
 		SYS(rt_sigaction, signal, &action, 0, sizeof(uint64_t));
 	}
+}
+
+static _Noreturn void not_installed(const struct start *start)
+{
+	char what[PATH_LIMIT + 16], which[2 * NAME_LIMIT], hint[2 * NAME_LIMIT];
+	struct text text = text_in(what, sizeof what);
+	add(&text, "cannot run ");
+	add(&text, start->script ? start->script : start->argv[0]);
+	add(&text, ":");
+	text = text_in(which, sizeof which);
+	add(&text, start->language);
+	add(&text, " is not installed");
+	text = text_in(hint, sizeof hint);
+	add(&text, "install it: langrun install ");
+	add(&text, start->language);
+	die(STATUS_NOT_FOUND, what, which, 0, hint);
+}
+
+static _Noreturn void not_shown(const struct start *start)
+{
+	bool script = start->script != NULL;
+	die(STATUS_SETUP, script ? "cannot show in the container, together with the working folder, the script" : "cannot show in the container the folder",
+	    script ? start->script : start->cwd, 0, "the profile and the plan decide what is shown: see `langrun help profiles`");
+}
+
+static _Noreturn void no_folder(const struct start *start)
+{
+	die(STATUS_SETUP, "cannot tell the working folder", NULL, start->cwd_length < 0 ? start->cwd_length : -ENOENT,
+	    "it was removed, or cannot be reached from here: enter another");
 }
 
 static _Noreturn void usage(void)

@@ -8,12 +8,10 @@
 #include "text.h"
 #include <linux/memfd.h>
 
-static _Noreturn void no_langrun(const struct start *start);
-
 int prepare_plan(const struct start *start)
 {
 	char program[PATH_LIMIT], number[NUMBER_ROOM];
-	if (!find_langrun(start, program)) no_langrun(start);
+	if (!find_langrun(start, program)) return -1;
 	int memfd = (int)must(SYS(memfd_create, "langrun-plan", MFD_CLOEXEC), "cannot make a memory file", NULL);
 	/* Not one of 0, 1 and 2, which the caller may have closed: langrun would take it for its input or output. */
 	if (memfd < 3) {
@@ -55,21 +53,4 @@ int prepare_plan(const struct start *start)
 	must(waited, "cannot wait for", program);
 	if (status) die_as(status);
 	return memfd;
-}
-
-static _Noreturn void no_langrun(const struct start *start)
-{
-	char line[3 * NAME_LIMIT], what[PATH_LIMIT + 16], hint[2 * NAME_LIMIT];
-	struct text text = text_in(what, sizeof what);
-	add(&text, "cannot run ");
-	add(&text, start->script ? start->script : start->argv[0]);
-	text = text_in(line, sizeof line);
-	add(&text, start->trailer.language);
-	add(&text, " is not installed");
-	text = text_in(hint, sizeof hint);
-	add(&text, "install it: langrun install ");
-	add(&text, start->trailer.language);
-	text = text_in(what + length(what), sizeof what - length(what));
-	add(&text, ":");
-	die(STATUS_NOT_FOUND, what, line, 0, hint);
 }

@@ -3,5 +3,5 @@
 
 #include "start.h"
 
-/* A memfd that holds the plan; if langrun fails, exits as it did. */
+/* A memfd that holds the plan, or -1 if there is no langrun to ask; if langrun fails, exits as it did. */
 int prepare_plan(const struct start *start);

@@ -32,6 +32,31 @@ import {
   type World,
 } from './launcher-world.ts'
 
+/** Runs a program on which the kernel has no system calls beyond those of Linux 5.0. */
+const OLD_KERNEL = `
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 428, 0, 2),
+		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 500, 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {sizeof code / sizeof *code, code};
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+	execv(argv[1], argv + 1);
+	return 99;
+}
+`
+
 describe('the launcher and its plans', unlessMissing(), () => {
   let world: World
   let outside: string
@@ -329,6 +354,16 @@ describe('the launcher and its plans', unlessMissing(), () => {
       )
     })
 
+    it('is not named as the remedy when the plan does not show what is wanted and nobody can make another', () => {
+      world.install(DAEMON, homePlan(world.image))
+      const path = world.script(DAEMON, '')
+      const problem = `cannot show in the container, together with the working folder, the script ${path}`
+      assert.deepEqual(
+        as(world, DAEMON, [path], { cwd: '/usr' }),
+        failed(125, `langrun: ${problem}; the profile and the plan decide what is shown: see \`langrun help profiles\`\n`),
+      )
+    })
+
     it('is asked when the plan does not show the script’s folder or the working folder', () => {
       fakeLangrun('exit 44')
       world.install(DAEMON, homePlan(world.image))
@@ -412,6 +447,18 @@ describe('the launcher and its plans', unlessMissing(), () => {
 
     it('can flush a file system', () => {
       assert.deepEqual(as(world, DAEMON, [world.launcher, '--syncfs', '/tmp']), ok(''))
+    })
+
+    it('works on kernels without openat2, mount_setattr and close_range', () => {
+      const source = join(world.folder, 'old.c')
+      const old = join(world.folder, 'old')
+      writeFileSync(source, OLD_KERNEL)
+      assert.equal(spawnSync('gcc', ['-o', old, source]).status, 0)
+      world.install(DAEMON, homePlan(world.image))
+      const path = world.script(DAEMON, '(: >/usr/new) 2>/dev/null && echo written; cat /etc/image; grep -c "^daemon" /etc/passwd; exit 4')
+      assert.deepEqual(as(world, DAEMON, [old, path]), { ...ok('the image\n1\n'), status: 4 })
+      world.install(DAEMON, [...homePlan(world.image).slice(0, 3), ['namespace', 'pid'], ...homePlan(world.image).slice(3)])
+      assert.deepEqual(as(world, DAEMON, [old, path]), { ...ok('the image\n1\n'), status: 4 })
     })
 
     it('works on aarch64 too', (t) => {
