@@ -8,8 +8,8 @@
  */
 
 import { spawn } from 'node:child_process'
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { LangrunError } from '../base/error.ts'
 import type { Step as ProgressStep } from '../base/progress.ts'
 import { encodePlan, type Step } from '../plan/format.ts'
@@ -48,15 +48,23 @@ export interface ConfigureInput {
 export async function configure(input: ConfigureInput): Promise<void> {
   const calls = [...scriptCalls(input.packages), ...(input.setup === undefined ? [] : [{ name: 'setup', script: 'setup', args: [] }])]
   writeWork(input, calls)
-  // debconf is not installed, but its interface is sourced by absolute path.
-  const debconf = join(input.rootfs, 'usr/share/debconf')
-  mkdirSync(debconf, { recursive: true })
-  writeFileSync(join(debconf, 'confmodule'), input.standIns.confmodule)
-  try {
-    await runLauncher(input, calls.length)
-  } finally {
-    rmSync(debconf, { recursive: true })
-  }
+  const lent = lend(input)
+  await runLauncher(input, calls.length)
+  for (const path of lent) rmSync(path)
+}
+
+/** Called by absolute path from programs such as py3compile. */
+const BY_PATH = ['dpkg', 'dpkg-query', 'dpkg-divert', 'dpkg-trigger', 'update-alternatives'] as const
+/** debconf is not installed, but its interface is sourced by absolute path. */
+const CONFMODULE = 'usr/share/debconf/confmodule'
+
+/** Put stand-ins where PATH plays no part. @returns the files to take away again */
+function lend({ rootfs, standIns }: ConfigureInput): string[] {
+  mkdirSync(join(rootfs, dirname(CONFMODULE)), { recursive: true })
+  writeFileSync(join(rootfs, CONFMODULE), standIns.confmodule)
+  const links = BY_PATH.map((name) => join(rootfs, 'usr/bin', name)).filter((path) => !existsSync(path))
+  for (const path of links) symlinkSync(join('/.langrun/programs', basename(path)), path)
+  return [join(rootfs, CONFMODULE), ...links]
 }
 
 interface Call {

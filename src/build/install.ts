@@ -90,7 +90,16 @@ async function makeImages(input: InstallInput, recipes: readonly ImageRecipe[]):
       images.set(build.recipe.name, await buildImage(build, stored))
     }
   }
-  await Promise.all(Array.from({ length: AT_ONCE }, work))
+  const ends = await Promise.allSettled(
+    Array.from({ length: AT_ONCE }, () =>
+      work().catch((error) => {
+        queue.length = 0
+        throw error
+      }),
+    ),
+  )
+  // Only now that nothing is under way any more: the lock is given back with this error.
+  for (const end of ends) if (end.status === 'rejected') throw end.reason
   return images
 }
 
