@@ -25,7 +25,7 @@ export interface Member {
 /** @throws LangrunError `damaged` */
 export function readMembers(fd: number): Member[] {
   const total = fstatSync(fd).size
-  const refuse = (cause: string) => new LangrunError('damaged', 'cannot read the package', { cause })
+  const refuse = (cause: string) => new LangrunError('damaged', 'cannot read its ar archive', { cause })
   if (readAt(fd, 0, MAGIC.length).toString('latin1') !== MAGIC) throw refuse('it is not an ar archive')
   const members: Member[] = []
   for (let at = MAGIC.length; at < total; ) {
@@ -45,7 +45,7 @@ export function readMembers(fd: number): Member[] {
 export function* readMember(fd: number, { start, size }: Member): Iterable<Buffer> {
   for (let at = 0; at < size; ) {
     const piece = readAt(fd, start + at, Math.min(PIECE_BYTES, size - at))
-    if (piece.length === 0) throw new LangrunError('damaged', 'cannot read the package', { cause: 'it ends too early' })
+    if (piece.length === 0) throw new LangrunError('damaged', 'cannot read its ar archive', { cause: 'it ends too early' })
     at += piece.length
     yield piece
   }

@@ -25,6 +25,8 @@ export interface Unpacked {
 }
 
 export interface UnpackJob {
+  /** Of the package, for messages. */
+  readonly name: string
   readonly deb: string
   readonly expected: Expected
   /** Of the caller's own; made if need be; must hold no `root` yet. */
@@ -32,7 +34,8 @@ export interface UnpackJob {
 }
 
 /** @throws LangrunError `damaged` if the file is not what was downloaded, `untrusted` if it contains what it may not */
-export async function unpackDeb({ deb, expected, folder }: UnpackJob, umask: number): Promise<Unpacked> {
+export async function unpackDeb(job: UnpackJob, umask: number): Promise<Unpacked> {
+  const { name, deb, expected, folder } = job
   const fd = openSync(deb, 'r')
   try {
     verify(fd, deb, expected)
@@ -45,6 +48,9 @@ export async function unpackDeb({ deb, expected, folder }: UnpackJob, umask: num
     const data = pick(members, 'data.tar')
     await readTar(decompress(data.name, readMember(fd, data)), extractor.open)
     return { entries: extractor.finish(), scripts }
+  } catch (error) {
+    if (!(error instanceof LangrunError)) throw error
+    throw new LangrunError(error.code, `cannot unpack the package ${name}`, { cause: error })
   } finally {
     closeSync(fd)
   }
@@ -67,7 +73,7 @@ function verify(fd: number, path: string, expected: Expected): void {
 function pick(members: readonly Member[], name: string): Member {
   const [found, another] = members.filter((member) => member.name === name || member.name.startsWith(`${name}.`))
   if (found !== undefined && another === undefined) return found
-  throw new LangrunError('damaged', 'cannot read the package', { cause: `it has ${found ? 'more than one' : 'no'} ${name}` })
+  throw new LangrunError('damaged', 'cannot read its ar archive', { cause: `it has ${found ? 'more than one' : 'no'} ${name}` })
 }
 
 async function readControl(fd: number, member: Member): Promise<Unpacked['scripts']> {
@@ -76,8 +82,7 @@ async function readControl(fd: number, member: Member): Promise<Unpacked['script
   await readTar(decompress(member.name, readMember(fd, member)), ({ path, type, size }): Sink | undefined => {
     const name = CONTROL_FILES.find((each) => each === parseEntryPath(path))
     total += size
-    if (total > MAX_CONTROL_BYTES)
-      throw new LangrunError('untrusted', 'cannot read the package', { cause: 'its control files are too large' })
+    if (total > MAX_CONTROL_BYTES) throw new LangrunError('untrusted', 'cannot read its control files', { cause: 'they are too large' })
     if (name === undefined || type !== 'file') return undefined
     const pieces: Buffer[] = []
     return {

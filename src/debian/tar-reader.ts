@@ -5,7 +5,7 @@
  * small files. Understands ustar, GNU long names and pax.
  */
 
-import { Header, Pax } from 'tar'
+import { Header, type HeaderData, Pax } from 'tar'
 import { LangrunError } from '../base/error.ts'
 
 const BLOCK = 512
@@ -66,7 +66,7 @@ export function startReader(open: (entry: TarEntry) => Sink | undefined) {
   let [entries, total, streamed] = [0, 0, 0]
 
   function block(bytes: Buffer, at: number): void {
-    const parsed = new Header(bytes, at, next.pax)
+    const parsed = new Header(bytes, at, next)
     if (parsed.nullBlock) {
       ended = true
       return
@@ -89,7 +89,7 @@ export function startReader(open: (entry: TarEntry) => Sink | undefined) {
   }
 
   function endBody(): void {
-    if (meta !== undefined) next = { ...next, ...meta.finish(next) }
+    if (meta !== undefined) next = { ...next, ...meta.finish() }
     meta = undefined
     sink?.end()
     sink = undefined
@@ -131,18 +131,17 @@ export function startReader(open: (entry: TarEntry) => Sink | undefined) {
   }
 }
 
-/** What headers before an entry's own say about it. */
-interface Next {
-  readonly pax?: Pax
-  readonly path?: string
-  readonly target?: string
-}
+/**
+ * What headers before an entry's own say about it. The parser must know: it takes a file for a folder if its name, cut off after
+ * 100 bytes, happens to end with a slash.
+ */
+type Next = HeaderData
 
 const NOTHING: Next = {}
 
 interface Meta {
   write(data: Buffer): void
-  finish(before: Next): Next
+  finish(): Next
 }
 
 function metaOf(type: string, size: number): Meta | undefined {
@@ -152,22 +151,26 @@ function metaOf(type: string, size: number): Meta | undefined {
   const pieces: Buffer[] = []
   return {
     write: (data) => pieces.push(Buffer.from(data)),
-    finish: (before) => read(Buffer.concat(pieces).toString(), before),
+    finish: () => read(Buffer.concat(pieces).toString()),
   }
 }
 
-const META: Readonly<Record<string, (text: string, before: Next) => Next>> = {
-  ExtendedHeader: (text, before) => ({ pax: Pax.parse(text, before.pax) }),
-  OldExtendedHeader: (text, before) => ({ pax: Pax.parse(text, before.pax) }),
+const META: Readonly<Record<string, (text: string) => Next>> = {
+  ExtendedHeader: (text) => defined(Pax.parse(text)),
+  OldExtendedHeader: (text) => defined(Pax.parse(text)),
   // Global headers carry the comments of `git archive`; nothing in them concerns an entry of a package.
   GlobalExtendedHeader: () => ({}),
   NextFileHasLongPath: (text) => ({ path: text.replace(/\0.*/s, '') }),
-  NextFileHasLongLinkpath: (text) => ({ target: text.replace(/\0.*/s, '') }),
+  NextFileHasLongLinkpath: (text) => ({ linkpath: text.replace(/\0.*/s, '') }),
+}
+
+function defined(pax: Pax): Next {
+  return Object.fromEntries(Object.entries(pax).filter(([, value]) => value !== undefined))
 }
 
 function entryOf(header: Header, next: Next): TarEntry {
   const type = TYPES[header.type]
-  const path = next.path ?? next.pax?.path ?? header.path ?? ''
+  const path = header.path ?? ''
   if (type === undefined) {
     throw new LangrunError('untrusted', `cannot unpack the entry "${path.slice(0, 200)}"`, {
       cause: `a package may not contain a ${header.type}`,
@@ -179,10 +182,10 @@ function entryOf(header: Header, next: Next): TarEntry {
     mode: header.mode ?? 0,
     size: type === 'file' ? (header.size ?? 0) : 0,
     mtime: Math.trunc((header.mtime?.getTime() ?? 0) / 1000),
-    target: type === 'file' || type === 'dir' ? '' : (next.target ?? next.pax?.linkpath ?? header.linkpath ?? ''),
+    target: type === 'file' || type === 'dir' ? '' : (next.linkpath ?? header.linkpath ?? ''),
   }
 }
 
 function refuse(code: 'damaged' | 'untrusted', cause: string): LangrunError {
-  return new LangrunError(code, 'cannot unpack the package', { cause })
+  return new LangrunError(code, 'cannot read its tar archive', { cause })
 }

@@ -1,25 +1,15 @@
 /** The worker thread of `unpackers.ts`: a message is a job, the answer what was unpacked or why not. Bundled on its own. */
 
 import { parentPort, workerData } from 'node:worker_threads'
-import { explainDisk, LangrunError } from '../base/error.ts'
+import { explainDisk } from '../base/error.ts'
 import { type Unpacked, type UnpackJob, unpackDeb } from './deb.ts'
+import { type PlainError, toPlain } from './thread-error.ts'
 
 export interface WorkerData {
   readonly umask: number
 }
 
-/** An error loses its fields on the way between threads. */
-export type Answer =
-  | { readonly done: Unpacked }
-  | {
-      readonly failed: {
-        readonly message: string
-        readonly code?: LangrunError['code']
-        readonly hint?: string
-        readonly cause?: unknown
-        readonly stack?: string
-      }
-    }
+export type Answer = { readonly done: Unpacked } | { readonly failed: PlainError }
 
 const { umask } = workerData as WorkerData
 
@@ -28,16 +18,7 @@ parentPort?.on('message', async (job: UnpackJob) => {
   try {
     answer = { done: await unpackDeb(job, umask) }
   } catch (thrown) {
-    const error = explainDisk(thrown, `cannot unpack into ${job.folder}`)
-    answer = { failed: error instanceof Error ? describe(error) : { message: String(error) } }
+    answer = { failed: toPlain(explainDisk(thrown, `cannot unpack the package ${job.name} into ${job.folder}`)) }
   }
   parentPort?.postMessage(answer)
 })
-
-function describe(error: Error): Extract<Answer, { failed: unknown }>['failed'] {
-  const { message, stack } = error
-  const cause = error.cause instanceof Error ? error.cause.message : error.cause
-  const rest = { ...(cause !== undefined && { cause: String(cause) }), ...(stack !== undefined && { stack }) }
-  if (!(error instanceof LangrunError)) return { message, ...rest }
-  return { message, code: error.code, ...(error.hint !== undefined && { hint: error.hint }), ...rest }
-}

@@ -6,12 +6,13 @@
  */
 
 import { rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { LangrunError } from '../base/error.ts'
 import type { Unpacked, UnpackJob } from './deb.ts'
 import type { Downloads, Wanted } from './download.ts'
 import type { Expected } from './expected.ts'
+import { fromPlain } from './thread-error.ts'
 import type { Answer, WorkerData } from './unpack-worker.ts'
 
 export type WorkerCode = URL | { readonly source: string }
@@ -22,7 +23,7 @@ export interface Unpackers extends AsyncDisposable {
    *
    * @throws LangrunError `damaged`, `untrusted`, `no-space`; what is left in `folder` is then garbage
    */
-  unpack(deb: string, folder: string, expected: Expected): Promise<Unpacked>
+  unpack(deb: string, folder: string, expected: Expected & { readonly name?: string }): Promise<Unpacked>
 }
 
 export interface UnpackersOptions {
@@ -46,8 +47,8 @@ export function startUnpackers({ worker, count }: UnpackersOptions): Unpackers {
   }
 
   return {
-    unpack(deb, folder, { size, sha256 }) {
-      const job: UnpackJob = { deb, folder, expected: { size, sha256 } } // no more than that: it is copied to the thread
+    unpack(deb, folder, { name = basename(deb), size, sha256 }) {
+      const job: UnpackJob = { name, deb, folder, expected: { size, sha256 } } // no more than that: it is copied to the thread
       if (closed) throw new Error('unpack after the unpackers were closed')
       return new Promise((resolve, reject) => {
         waiting.push({ job, resolve, reject })
@@ -128,20 +129,12 @@ function ask(worker: Worker, job: UnpackJob): Promise<Unpacked> {
       worker.off('message', onMessage).off('error', onError).off('exit', onExit)
       act()
     }
-    const onMessage = (answer: Answer) => settle(() => ('done' in answer ? resolve(answer.done) : reject(revive(answer.failed))))
+    const onMessage = (answer: Answer) => settle(() => ('done' in answer ? resolve(answer.done) : reject(fromPlain(answer.failed))))
     const onError = (error: Error) => settle(() => reject(error))
     const onExit = () => settle(() => reject(new LangrunError('interrupted', `cannot finish unpacking ${job.deb}`)))
     worker.on('message', onMessage).on('error', onError).on('exit', onExit)
     worker.postMessage(job)
   })
-}
-
-function revive({ message, code, hint, cause, stack }: Extract<Answer, { failed: unknown }>['failed']): Error {
-  const error = code
-    ? new LangrunError(code, message, { ...(cause !== undefined && { cause }), ...(hint !== undefined && { hint }) })
-    : new Error(message, { cause })
-  if (stack !== undefined) error.stack = stack
-  return error
 }
 
 function indexOfLargest(tasks: readonly Task[]): number {

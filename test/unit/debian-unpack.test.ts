@@ -150,6 +150,16 @@ test('long names, of GNU and of pax, and set-id bits that are dropped', async ()
   assert.deepEqual(onDisk(join(folder, 'root')), entries)
 })
 
+test('a file whose name is cut off at a slash is still a file', async () => {
+  const long = `${'d'.repeat(97)}/name`
+  const { entries } = await unpackEntries([
+    { path: '././@LongLink', type: 'L', body: `./${long}\0` },
+    { path: `./${long}`.slice(0, 100), body: 'x' },
+    { path: './after', body: 'y' },
+  ])
+  assert.deepEqual(entries, [file('after', 'y'), dir('d'.repeat(97)), file(long, 'x')])
+})
+
 const ATTACKS: Record<string, { entries: RawEntry[]; says: string }> = {
   'a path that climbs out': { entries: [{ path: '../evil', body: 'x' }], says: 'cannot unpack the entry "../evil"\n  because: its path leads out of the package' },
   'a path that climbs out further in': { entries: [{ path: './a/../../evil', body: 'x' }], says: 'cannot unpack the entry "./a/../../evil"\n  because: its path leads out of the package' },
@@ -182,9 +192,9 @@ const ATTACKS: Record<string, { entries: RawEntry[]; says: string }> = {
   'a file twice': { entries: [{ path: './a', body: '1' }, { path: 'a', body: '2' }], says: 'cannot unpack the entry "a"\n  because: it is there twice' },
   'a file twice, by the merge of /usr': { entries: [{ path: './bin/a', body: '1' }, { path: './usr/bin/a', body: '2' }], says: 'cannot unpack the entry "./usr/bin/a"\n  because: it is there twice' },
   'a file in place of the root': { entries: [{ path: './', body: 'x', type: '2', target: '/' }], says: 'cannot unpack the entry "./"\n  because: the root of a package is a folder' },
-  'a size that is a lie': { entries: [{ path: './a', body: 'short', size: 100_000 }], says: 'cannot unpack the package\n  because: it ends too early' },
-  'a size of petabytes': { entries: [{ path: './a', size: 2 ** 50 }], says: 'cannot unpack the package\n  because: it unpacks to more than 17179869184 bytes' },
-  'a name without end': { entries: [{ path: './@LongLink', type: 'L', body: 'a/'.repeat(100_000) }], says: 'cannot unpack the package\n  because: a name or an extended header has more than 65536 bytes' },
+  'a size that is a lie': { entries: [{ path: './a', body: 'short', size: 100_000 }], says: 'cannot read its tar archive\n  because: it ends too early' },
+  'a size of petabytes': { entries: [{ path: './a', size: 2 ** 50 }], says: 'cannot read its tar archive\n  because: it unpacks to more than 17179869184 bytes' },
+  'a name without end': { entries: [{ path: './@LongLink', type: 'L', body: 'a/'.repeat(100_000) }], says: 'cannot read its tar archive\n  because: a name or an extended header has more than 65536 bytes' },
   'a name that is too long': { entries: [{ path: './@LongLink', type: 'L', body: 'a/'.repeat(3000) }, { path: 'x' }], says: `cannot unpack the entry "${'a/'.repeat(100)}"\n  because: its path is too long` },
   'a name that is not text': { entries: [{ path: '././@LongLink', type: 'L', body: Buffer.from([0x61, 0xff]) }, { path: 'x' }], says: 'cannot unpack the entry "a\ufffd"\n  because: its path is not UTF-8' },
 } // biome-ignore format: a table
@@ -195,7 +205,7 @@ for (const [name, { entries, says }] of Object.entries(ATTACKS)) {
       () => assert.fail('it was accepted'),
       (thrown: unknown) => thrown,
     )
-    assert.equal(render(error), `langrun: ${says}`)
+    assert.equal(render(error), `langrun: cannot unpack the package package.deb\n  because: ${says}`)
   })
 }
 
@@ -205,7 +215,10 @@ test('a bomb among the control files is refused before it has filled the memory'
     () => assert.fail('it was accepted'),
     (thrown: unknown) => thrown,
   )
-  assert.equal(render(error), 'langrun: cannot read the package\n  because: its control files are too large')
+  assert.equal(
+    render(error),
+    'langrun: cannot unpack the package package.deb\n  because: cannot read its control files\n  because: they are too large',
+  )
 })
 
 test('a header with a wrong checksum is refused', async () => {
@@ -232,7 +245,10 @@ for (const [cause, deb] of Object.entries(BROKEN)) {
       () => assert.fail('it was accepted'),
       (thrown: unknown) => thrown,
     )
-    assert.equal(render(error), `langrun: cannot read the package\n  because: ${cause}`)
+    assert.equal(
+      render(error),
+      `langrun: cannot unpack the package package.deb\n  because: cannot read its ar archive\n  because: ${cause}`,
+    )
   })
 }
 
