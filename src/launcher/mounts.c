@@ -171,7 +171,8 @@ static long remount(int folder, const char *path, unsigned flags)
 	return error;
 }
 
-/* The stores, for nested starts. Their canonical names are used: the new root may not have the links that lead there. */
+/* The stores, for nested starts. Their canonical names are used: the new root may not have the links that lead there. One that has no place
+ * in this root (its parent is in the image) is not shown. */
 static void mount_stores(const struct start *start, struct new_root *root)
 {
 	const char *stores[] = {start->store, start->trailer.system};
@@ -181,7 +182,7 @@ static void mount_stores(const struct start *start, struct new_root *root)
 		if (source < 0) continue;
 		long size = SYS(readlinkat, AT_FDCWD, fd_path(source, from), path, sizeof path - 1);
 		path[size > 0 ? size : 0] = 0;
-		if (size > 1) mount_at(root, path, path, true, FLAG_READ_ONLY | FLAG_NOSUID | FLAG_NODEV);
+		if (size > 1 && has_place(root, path)) mount_at(root, path, path, true, FLAG_READ_ONLY | FLAG_NOSUID | FLAG_NODEV);
 		SYS(close, source);
 	}
 }

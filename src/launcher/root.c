@@ -129,6 +129,23 @@ void find_place(struct new_root *root, const char *path, bool folder, struct pla
 	place->path = fd_path(place->fd, place->room);
 }
 
+bool has_place(const struct new_root *root, const char *path)
+{
+	char above[PATH_LIMIT];
+	struct text text = text_in(above, sizeof above);
+	add(&text, path);
+	long fd = open_beneath(root->fd, above);
+	bool found = fd >= 0;
+	while (fd == -ENOENT && above[0] == '/') {
+		above[last_name(above) - above - 1] = 0;
+		fd = open_beneath(root->fd, above);
+	}
+	if (fd < 0) return false;
+	found = found || may_make(root, (int)fd);
+	SYS(close, fd);
+	return found;
+}
+
 const char *fd_path(long fd, char buffer[40])
 {
 	struct text text = text_in(buffer, 40);

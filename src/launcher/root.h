@@ -36,5 +36,8 @@ long open_beneath(int folder, const char *path);
 /* A mount point, made if it is missing and may be made. */
 void find_place(struct new_root *root, const char *path, bool folder, struct place *place);
 
+/* Whether find_place would find or make one: the path, or the nearest folder above it that exists and where one may be made. */
+bool has_place(const struct new_root *root, const char *path);
+
 /* "/proc/self/fd/N". */
 const char *fd_path(long fd, char buffer[40]);

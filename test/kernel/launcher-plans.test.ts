@@ -189,6 +189,20 @@ describe('the launcher and its plans', unlessMissing(), () => {
       assert.deepEqual(start(), ok('extension\n'))
     })
 
+    it('leaves a store out for which its root has no place', () => {
+      const path = world.script(DAEMON, 'echo ran')
+      // The store lies in /usr, which comes from an image that has no such folder.
+      const store = `/usr/langrun-test-launcher-${process.pid}`
+      mkdirSync(store)
+      try {
+        mkdirSync(join(store, 'langrun/plans'), { recursive: true })
+        writeFileSync(join(store, 'langrun/plans/lrtest.home'), encode(homePlan(world.image)))
+        assert.deepEqual(as(world, DAEMON, [path], { env: { XDG_DATA_HOME: store } }), ok('ran\n'))
+      } finally {
+        rmSync(store, { recursive: true })
+      }
+    })
+
     it('of another profile is used when LANGRUN_PROFILE names it', () => {
       world.install(DAEMON, homePlan(world.image, [['setenv', 'PROFILE', 'other one']]), 'other')
       assert.deepEqual(start('echo $PROFILE', { LANGRUN_PROFILE: 'other' }), ok('other one\n'))

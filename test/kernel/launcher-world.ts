@@ -13,7 +13,6 @@ import {
   lchownSync,
   mkdirSync,
   mkdtempSync,
-  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -207,18 +206,6 @@ export function failed(status: number, stderr: string): Result {
 /** The mounts of this process's namespace, to see that none is left. */
 export function mounts(): string {
   return readFileSync('/proc/self/mountinfo', 'utf8')
-}
-
-/** How many mount namespaces live that this process is not in. */
-export function foreignNamespaces(): string[] {
-  const own = spawnSync('readlink', ['/proc/self/ns/mnt'], { encoding: 'utf8' }).stdout
-  const found = new Set<string>()
-  for (const name of readdirSync('/proc')) {
-    if (!/^\d+$/.test(name)) continue
-    const link = spawnSync('readlink', [`/proc/${name}/ns/mnt`], { encoding: 'utf8' }).stdout
-    if (link !== '' && link !== own) found.add(link)
-  }
-  return [...found]
 }
 
 function makeImage(image: string): void {

@@ -167,6 +167,16 @@ for (const uid of [DAEMON, 0]) {
       assert.deepEqual(result, ok(''))
     })
 
+    it('cannot uncover what is below its root, not even as root of a user namespace of its own', () => {
+      const tries =
+        'umount / ; umount -l /; umount -l /usr; umount -l /etc/passwd; mount -o remount,rw /usr; mount --move /usr /tmp; pivot_root / /tmp; chroot /.. true'
+      const result = start(
+        `unshare -Urm sh -c '{ ${tries}; } 2>/dev/null; ls -d /../etc/debian_version /usr/share /var 2>/dev/null; : >/usr/new' 2>/dev/null; cat /etc/image`,
+      )
+      assert.deepEqual(result, ok('the image\n'))
+      assert.deepEqual(start('unshare -Urm id -u'), ok('0\n'), 'the attempt is a real one')
+    })
+
     it('starts scripts from scripts, twenty levels deep', () => {
       const path = script('[ $1 = 0 ] && { echo bottom $$; exit 7; }; "$0" $(($1 - 1))')
       const result = as(world, uid, [path, '24'])
