@@ -112,7 +112,12 @@ export function makeWorld(): World {
   const folder = mkdtempSync('/tmp/langrun-test-launcher-')
   chmodSync(folder, 0o755)
   const launcher = join(folder, 'launcher')
-  buildLauncher(launcher)
+  try {
+    buildLauncher(launcher)
+  } catch (error) {
+    rmSync(folder, { recursive: true })
+    throw error
+  }
   const image = join(folder, 'image')
   makeImage(image)
   const tag = `lrtest${process.pid}`
