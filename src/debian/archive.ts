@@ -135,11 +135,20 @@ function chooseFile(release: Release, component: string, architecture: string): 
 
 async function fetchIndex(release: Release, { path, expected, textBytes }: Chosen, options: IndexOptions): Promise<IndexData> {
   const folder = `${release.source.mirror}/dists/${release.source.suite}`
-  const url = release.byHash ? `${folder}/${dirname(path)}/by-hash/SHA256/${expected.sha256}` : `${folder}/${path}`
-  const body = await fetchExpected(options.http, url, expected, (size) => options.onBytes(size, expected.size))
+  const fetch = (url: string) => fetchExpected(options.http, url, expected, (size) => options.onBytes(size, expected.size))
+  const plain = `${folder}/${path}`
+  const byHash = `${folder}/${dirname(path)}/by-hash/SHA256/${expected.sha256}`
+  // By hash it is there even while the mirror is being updated; but not every copy of a mirror has those files.
+  const body = release.byHash
+    ? await fetch(byHash).catch((error: unknown) => (isNotFound(error) ? fetch(plain) : Promise.reject(error)))
+    : await fetch(plain)
   const reducer = startReducer(textBytes)
   for await (const piece of decompress(path, [body])) reducer.push(piece)
   return reducer.finish()
+}
+
+function isNotFound(error: unknown): boolean {
+  return error instanceof LangrunError && error.code === 'not-found'
 }
 
 interface Tables {

@@ -252,6 +252,13 @@ test('an index that is not what was signed is not even decompressed', async () =
   )
 })
 
+test('a mirror that has no files by hash does as well', async () => {
+  await using mirror = await startArchive({ packages: [HELLO] })
+  mirror.fault(/by-hash/, { kind: 'missing' })
+  await using archive = await open(mirror, freshCache())
+  assert.equal(archive.find('hello').length, 1)
+})
+
 test('an index that is too short is refused', async () => {
   await using mirror = await startArchive({ packages: [HELLO] })
   mirror.fault(/by-hash/, { kind: 'short', after: 10 })
