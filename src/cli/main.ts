@@ -52,14 +52,19 @@ function makeProgram(contextFor: (json: boolean) => Context): Command {
   const add = (usage: string, description: string): Command =>
     program.command(usage).description(description).option('--json', 'answer with one JSON document').exitOverride()
   const of = (command: Command): Context => contextFor(command.opts()['json'] === true)
+  /** For commands that write into a store: everybody can read what root installs, whatever root's umask. */
+  const ofWriter = (command: Command): Context => {
+    process.umask(0o022)
+    return of(command)
+  }
 
   add('install <language...>', 'install languages for yourself, or for everyone with --system')
     .option('--system', 'for every user of this machine (as root)')
     .option('--mirror <url>', 'the Debian mirror to use')
-    .action((names, options, command) => install(of(command), names, options))
+    .action((names, options, command) => install(ofWriter(command), names, options))
   add('uninstall <language...>', 'remove languages, and the images that nothing else needs')
     .option('--system', 'from the store for every user (as root)')
-    .action((names, options, command) => uninstall(of(command), names, options))
+    .action((names, options, command) => uninstall(ofWriter(command), names, options))
   add('list', 'list what is installed')
     .option('--all', 'list every language that could be installed')
     .action((options, command) => list(of(command), options))
@@ -75,11 +80,11 @@ function makeProgram(contextFor: (json: boolean) => Context): Command {
   add('repl <language>', 'start the interactive interpreter').action((name, _options, command) => repl(of(command), name))
   add('default <ending> <language>', 'choose who runs an ending that several languages can: langrun default .lisp sbcl')
     .option('--system', 'for every user (as root)')
-    .action((ending, name, options, command) => setDefault(of(command), ending, name, options))
+    .action((ending, name, options, command) => setDefault(ofWriter(command), ending, name, options))
   add('register', 'make every language dot-slash for every user of this machine (as root)').action((_options, command) =>
-    register(of(command)),
+    register(ofWriter(command)),
   )
-  add('unregister', 'take that back (as root)').action((_options, command) => unregister(of(command)))
+  add('unregister', 'take that back (as root)').action((_options, command) => unregister(ofWriter(command)))
   add('status', 'show which endings are registered, and who runs them').action((_options, command) => status(of(command)))
   add('shell [program] [argument...]', 'a shell in which installed languages are dot-slash, without root: langrun shell -- ./foo.lisp')
     .passThroughOptions()

@@ -1,7 +1,7 @@
 /** Staging: what is being made lies below `tmp/`, and appears in its place by one rename once its bytes are on the disk. */
 
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { explainDisk, isErrno, LangrunError } from '../base/error.ts'
 import { syncFolder } from '../base/files.ts'
@@ -20,6 +20,8 @@ export function stage(store: Store, purpose: string): string {
 export function commit(staged: string, place: string): void {
   try {
     mkdirSync(dirname(place), { recursive: true })
+    // What was private while it was made is for every user of its store to read.
+    chmodSync(staged, 0o755)
     renameSync(staged, place)
   } catch (error) {
     if (!isErrno(error, 'ENOTEMPTY') && !isErrno(error, 'EEXIST')) throw explainDisk(error, `cannot write ${place}`)
