@@ -1,6 +1,17 @@
 /** The last touches on a configured root file system: what a full system would have that nobody packages, and what nobody needs. */
 
-import { copyFileSync, existsSync, lstatSync, mkdirSync, readdirSync, rmdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  rmdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { HOST_NAMES } from '../plan/home.ts'
 
@@ -47,6 +58,7 @@ export function finish(rootfs: string): void {
   for (const name of ['usr', 'etc', 'var']) mkdirSync(join(rootfs, name), { recursive: true })
   for (const path of EXPECTED) mkdirSync(join(rootfs, path), { recursive: true })
   removeEmptyFolders(join(rootfs, 'var'))
+  for (const name of ['etc', 'var']) makeReadable(join(rootfs, name))
   // Everything outside these is a mount point of the host's or made by the launcher.
   for (const name of readdirSync(rootfs)) if (!KEPT.has(name)) rmSync(join(rootfs, name), { recursive: true })
 }
@@ -71,6 +83,21 @@ function makeMountPoint(rootfs: string, name: string): void {
   const utc = join(rootfs, 'usr/share/zoneinfo/Etc/UTC')
   if (name === 'localtime' && existsSync(utc)) copyFileSync(utc, path)
   else writeFileSync(path, name === 'timezone' ? 'Etc/UTC\n' : '')
+}
+
+/**
+ * Nothing in an image is secret, and in the system's store it is root's but everybody's to use: maintainer scripts leave files that they
+ * made by mktemp(1) with mode 600. Only for what is copied: a linked file is the package's too.
+ */
+function makeReadable(path: string): void {
+  for (const entry of readdirSync(path, { withFileTypes: true })) {
+    if (entry.isSymbolicLink()) continue
+    const at = join(path, entry.name)
+    const { mode } = lstatSync(at)
+    const wanted = mode | (entry.isDirectory() ? 0o555 : 0o444)
+    if (wanted !== mode) chmodSync(at, wanted & 0o777)
+    if (entry.isDirectory()) makeReadable(at)
+  }
 }
 
 /** Below `path`, not `path` itself. */

@@ -20,7 +20,7 @@ import { describeTree, type Manifest } from './manifest.ts'
 import type { StoredPackage } from './packages.ts'
 
 /** Changes whenever images are made differently of the same packages. */
-const BUILD_VERSION = 1
+const BUILD_VERSION = 2
 
 export interface BuildInput {
   readonly store: Store
