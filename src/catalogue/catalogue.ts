@@ -12,6 +12,8 @@ export interface Catalogue {
 
 /** The texts of the recipes, by file name without `.toml`. */
 export interface RecipeTexts {
+  /** Where they are from, for messages; nothing for those inside langrun. */
+  readonly folder?: string
   readonly runners: Readonly<Record<string, string>>
   readonly images: Readonly<Record<string, string>>
 }
@@ -24,18 +26,23 @@ export interface RecipeTexts {
 export function parseCatalogue(...collections: readonly RecipeTexts[]): Catalogue {
   const languages = new Map<string, Language>()
   const images = new Map<string, ImageRecipe>()
-  for (const texts of collections) {
-    for (const [name, text] of Object.entries(texts.runners)) languages.set(name, parseLanguage(name, text, `runners/${name}.toml`))
-    for (const [name, text] of Object.entries(texts.images)) images.set(name, parseImage(name, text, `images/${name}.toml`))
+  const files = new Map<string, string>()
+  for (const { folder, runners, images: imageTexts } of collections) {
+    const place = folder === undefined ? '' : `${folder}/`
+    for (const [name, text] of Object.entries(runners)) {
+      files.set(name, `${place}runners/${name}.toml`)
+      languages.set(name, parseLanguage(name, text, `${place}runners/${name}.toml`))
+    }
+    for (const [name, text] of Object.entries(imageTexts)) images.set(name, parseImage(name, text, `${place}images/${name}.toml`))
   }
   const base = images.get('base')
   if (base === undefined) throw new LangrunError('usage', 'cannot read the recipes', { cause: 'images/base.toml is missing' })
   for (const language of languages.values()) {
     if (images.has(language.image)) continue
     const cause = `image: there is no images/${language.image}.toml`
-    throw new LangrunError('usage', `cannot use the recipe runners/${language.name}.toml`, { cause })
+    throw new LangrunError('usage', `cannot use the recipe ${files.get(language.name)}`, { cause })
   }
-  checkOwners(languages)
+  checkOwners(languages, files)
   return { languages, images, base }
 }
 
@@ -73,14 +80,15 @@ export function allExtensions(catalogue: Catalogue): string[] {
   return [...new Set([...catalogue.languages.values()].flatMap((language) => [...language.extensions, ...language.also]))].sort()
 }
 
-function checkOwners(languages: ReadonlyMap<string, Language>): void {
+/** @param files language → the file that it is from */
+function checkOwners(languages: ReadonlyMap<string, Language>, files: ReadonlyMap<string, string>): void {
   const owners = new Map<string, string>()
   for (const { name, extensions } of languages.values()) {
     for (const extension of extensions) {
       const other = owners.get(extension)
       if (other !== undefined) {
         const cause = `extensions: ${other} has .${extension} already; write it under "also" in one of them`
-        throw new LangrunError('usage', `cannot use the recipe runners/${name}.toml`, { cause })
+        throw new LangrunError('usage', `cannot use the recipe ${files.get(name)}`, { cause })
       }
       owners.set(extension, name)
     }

@@ -26,8 +26,8 @@ export async function install(context: Context, names: readonly string[], { syst
   const languages = [...new Set(names.map((name) => findLanguage(catalogue, name)))]
   const store = chosenStore(context, system)
   const launcher = prepareStore(context, store)
-  const debian = mirror ?? settings.mirror
-  const security = settings.securityMirror
+  const debian = mirror ?? settings.config.mirror
+  const { securityMirror: security, keys } = settings.config
   const http = openHttp({ env: settings.environment })
   try {
     const results = await installLanguages({
@@ -38,7 +38,7 @@ export async function install(context: Context, names: readonly string[], { syst
       system: settings.systemStore.path,
       cache: cacheOf(settings, store),
       mirrors: chooseMirrors('/', { ...(debian !== undefined && { debian }), ...(security !== undefined && { security }) }),
-      keys: assets.keys,
+      keys: [...assets.keys, ...keys],
       http,
       standIns: assets.standIns,
       worker: { source: assets.worker },

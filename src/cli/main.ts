@@ -115,10 +115,11 @@ function profileOption(): Option {
 
 function makeContext(isJson: boolean): Context {
   const assets = loadAssets()
+  const settings = readSettings(process.env, process.geteuid?.() ?? 0)
   return {
-    settings: readSettings(process.env, process.geteuid?.() ?? 0),
+    settings,
     assets,
-    catalogue: parseCatalogue(assets.recipes),
+    catalogue: parseCatalogue(assets.recipes, settings.config.recipes),
     progress: makeProgress(isJson),
     executable: isSea() ? process.execPath : realpathSync(process.argv[1] ?? ''),
     answer: (value, text) => void process.stdout.write(isJson ? `${JSON.stringify(value, null, 2)}\n` : text),

@@ -1,16 +1,9 @@
-/**
- * Where things are and how the user wants them: read once from the environment and the configuration file.
- *
- *     # ~/.config/langrun/config.toml
- *     mirror = "http://ftp.de.debian.org/debian"
- *     security-mirror = "http://security.debian.org/debian-security"
- */
+/** Where things are and how the user wants them: read once from the environment and the configuration. */
 
-import { readFileSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
-import { parse as parseToml } from 'smol-toml'
-import { isErrno, LangrunError } from '../base/error.ts'
+import { LangrunError } from '../base/error.ts'
 import type { Store } from '../store/store.ts'
+import { type Config, readConfig } from './config.ts'
 
 export interface Settings {
   readonly environment: Readonly<Record<string, string | undefined>>
@@ -21,8 +14,7 @@ export interface Settings {
   /** Entries in the kernel's registry begin with this. */
   readonly prefix: string
   readonly profile: string
-  readonly mirror: string | undefined
-  readonly securityMirror: string | undefined
+  readonly config: Config
 }
 
 export const SYSTEM_STORE = '/var/lib/langrun'
@@ -32,7 +24,6 @@ const SYSTEM_CACHE = '/var/cache/langrun'
 export function readSettings(environment: Settings['environment'], uid: number): Settings {
   const home = environment['HOME']
   const data = folder(environment['XDG_DATA_HOME'], home, '.local/share')
-  const config = readConfig(join(folder(environment['XDG_CONFIG_HOME'], home, '.config'), 'langrun', 'config.toml'))
   const systemPath = environment['LANGRUN_SYSTEM_STORE'] ?? SYSTEM_STORE
   return {
     environment,
@@ -42,8 +33,7 @@ export function readSettings(environment: Settings['environment'], uid: number):
     cache: join(folder(environment['XDG_CACHE_HOME'], home, '.cache'), 'langrun'),
     prefix: environment['LANGRUN_REGISTRY_PREFIX'] ?? 'langrun-',
     profile: environment['LANGRUN_PROFILE'] ?? 'home',
-    mirror: config['mirror'],
-    securityMirror: config['security-mirror'],
+    config: readConfig(join(folder(environment['XDG_CONFIG_HOME'], home, '.config'), 'langrun'), uid),
   }
 }
 
@@ -60,29 +50,4 @@ function folder(xdg: string | undefined, home: string | undefined, below: string
     cause: 'HOME is not set',
     hint: 'set HOME, or XDG_DATA_HOME, XDG_CACHE_HOME and XDG_CONFIG_HOME',
   })
-}
-
-const KNOWN = new Set(['mirror', 'security-mirror'])
-
-function readConfig(path: string): Readonly<Record<string, string>> {
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch (error) {
-    if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR') || isErrno(error, 'EACCES')) return {}
-    throw error
-  }
-  let values: Record<string, unknown>
-  try {
-    values = { ...parseToml(text) }
-  } catch (error) {
-    throw new LangrunError('usage', `cannot read ${path}`, { cause: error })
-  }
-  for (const [name, value] of Object.entries(values)) {
-    if (KNOWN.has(name) && typeof value === 'string') continue
-    throw new LangrunError('usage', `cannot use ${path}`, {
-      cause: `${name}: ${KNOWN.has(name) ? 'it must be a string' : 'there is no such setting'}`,
-    })
-  }
-  return values as Record<string, string>
 }
