@@ -5,7 +5,7 @@
  * Each thing is a resource (`await using` or `after`); what a test finds mounted or registered stays as it was.
  */
 
-import { execFileSync, spawnSync } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -34,23 +34,34 @@ export interface User {
   readonly home: string
   /** Run a program as this user, with a login's environment and nothing of ours. */
   run(program: string, args?: readonly string[], options?: RunOptions): Outcome
+  /** As run, while this process goes on (an archive of the test's own can answer). */
+  start(program: string, args?: readonly string[], options?: RunOptions): Started
   remove(): void
+}
+
+export interface Started {
+  readonly child: ChildProcess
+  readonly outcome: Promise<Outcome>
 }
 
 const PATH = '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin'
 
-/** Make an ordinary user with a home. Its name is new, so nobody's files are touched. */
-export function addUser(): User {
-  const name = `langrun-test-${process.pid}`
+/** Make an ordinary user with a home. Its name is new, so nobody's files are touched. @param suffix for a second one */
+export function addUser(suffix = ''): User {
+  const name = `langrun-test-${process.pid}${suffix}`
   execFileSync('useradd', ['--create-home', '--shell', '/bin/bash', name])
   const [, , uid = '', gid = '', , home = ''] = execFileSync('getent', ['passwd', name], { encoding: 'utf8' }).trim().split(':')
   const login = { HOME: home, USER: name, LOGNAME: name, SHELL: '/bin/bash', PATH, LANG: 'C.UTF-8', TERM: 'xterm' }
+  const asUser = ['--reuid', uid, '--regid', gid, '--init-groups', '--']
   return {
     name,
     uid: Number(uid),
     home,
+    start(program, args = [], { cwd = home, input = '', environment = {} } = {}) {
+      return start('setpriv', [...asUser, program, ...args], { cwd, input, environment: { ...login, ...environment } })
+    },
     run(program, args = [], { cwd = home, input = '', environment = {} } = {}) {
-      const as = ['--reuid', uid, '--regid', gid, '--init-groups', '--', program, ...args]
+      const as = [...asUser, program, ...args]
       const env = { ...login, ...environment }
       const { stdout, stderr, status, signal, error } = spawnSync('setpriv', as, { cwd, input, env, encoding: 'utf8', maxBuffer: 1 << 28 })
       if (error !== undefined) throw error
@@ -63,13 +74,34 @@ export function addUser(): User {
   }
 }
 
+function start(program: string, args: readonly string[], { cwd, input = '', environment }: RunOptions): Started {
+  const child = spawn(program, args, { ...(cwd !== undefined && { cwd }), env: { ...environment } })
+  let [stdout, stderr] = ['', '']
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    stdout += text
+  })
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    stderr += text
+  })
+  child.stdin.on('error', () => {}).end(input)
+  const outcome = new Promise<Outcome>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', (status, signal) => resolve({ stdout, stderr, status, signal }))
+  })
+  return { child, outcome }
+}
+
 export interface System {
+  /** Root's, for these tests. */
+  readonly home: string
   readonly prefix: string
   readonly store: string
   /** What langrun has to be told to use these instead of the machine's own. */
   readonly environment: Readonly<Record<string, string>>
   /** Run langrun as root. */
   langrun(...args: string[]): Outcome
+  /** As langrun, while this process goes on. */
+  start(...args: string[]): Started
   remove(): void
 }
 
@@ -83,16 +115,19 @@ export function addSystem(): System {
   const home = mkdtempSync(join(tmpdir(), 'langrun-root-'))
   const environment = { LANGRUN_SYSTEM_STORE: store, LANGRUN_REGISTRY_PREFIX: prefix }
   return {
+    home,
     prefix,
     store,
     environment,
+    start: (...args) => start(LANGRUN, args, { environment: { PATH, HOME: home, ...environment } }),
     langrun(...args) {
       const { stdout, stderr, status, signal } = spawnSync(LANGRUN, args, { env: { PATH, HOME: home, ...environment }, encoding: 'utf8' })
       return { stdout, stderr, status, signal }
     },
     remove() {
       if (existsSync(join(REGISTRY, 'register'))) {
-        for (const name of readdirSync(REGISTRY)) if (name.startsWith(prefix)) execFileSync('sh', ['-c', `echo -1 > ${join(REGISTRY, name)}`])
+        for (const name of readdirSync(REGISTRY))
+          if (name.startsWith(prefix)) execFileSync('sh', ['-c', `echo -1 > ${join(REGISTRY, name)}`])
         if (!wasMounted) execFileSync('umount', [REGISTRY])
       }
       for (const path of [folder, home]) rmSync(path, { recursive: true, force: true })

@@ -88,6 +88,21 @@ export function render(error: unknown): string {
   return lines.join('\n')
 }
 
+/** The same in one line: what a script's caller reads, as the launcher's own messages. */
+export function renderLine(error: unknown): string {
+  const [message = '', ...rest] = render(error).split('\n')
+  const line = rest.reduce(
+    (text, part) =>
+      text +
+      part
+        .replace(/^ +because: /, ': ')
+        .replace(/^ +hint: /, '; ')
+        .replace(/^ +/, ' '),
+    message,
+  )
+  return line.replaceAll(/\p{Cc}/gu, '?')
+}
+
 /** The outermost hint: who wraps an error knows best what its reader wanted. */
 function hintOf(error: unknown): string | undefined {
   if (error instanceof LangrunError && error.hint !== undefined) return error.hint

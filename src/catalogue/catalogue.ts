@@ -75,6 +75,12 @@ export function claimants(catalogue: Catalogue, extension: string): Language[] {
   return [...all.filter((it) => it.extensions.includes(extension)), ...all.filter((it) => it.also.includes(extension))]
 }
 
+/** The catalogue, and languages that it does not have. */
+export function withLanguages(catalogue: Catalogue, more: readonly Language[]): Catalogue {
+  const missing = more.filter(({ name }) => !catalogue.languages.has(name))
+  return { ...catalogue, languages: new Map([...catalogue.languages, ...missing.map((it) => [it.name, it] as const)]) }
+}
+
 /** All endings of a catalogue, sorted. */
 export function allExtensions(catalogue: Catalogue): string[] {
   return [...new Set([...catalogue.languages.values()].flatMap((language) => [...language.extensions, ...language.also]))].sort()

@@ -4,9 +4,9 @@ import { LangrunError } from '../base/error.ts'
 import type { Progress } from '../base/progress.ts'
 import { type Catalogue, findLanguage } from '../catalogue/catalogue.ts'
 import type { Language } from '../catalogue/recipe.ts'
-import { PROFILES } from '../plan/publish.ts'
+import { PROFILES, recipeOf } from '../plan/publish.ts'
 import type { Runnable } from '../run/launch.ts'
-import { checkTrust, listInstalled, readInstalled, type Store } from '../store/store.ts'
+import { checkTrust, isOwn, listInstalled, readInstalled, type Store } from '../store/store.ts'
 import type { Assets } from './assets.ts'
 import type { Settings } from './settings.ts'
 
@@ -23,9 +23,10 @@ export interface Context {
   remark(text: string): void
 }
 
-/** The stores in the order in which they are read. */
+/** The stores in the order in which they are read; root with a user's HOME reads its own alone, as the launcher does. */
 export function stores({ settings }: Context): Store[] {
-  const all = settings.userStore.path === settings.systemStore.path ? [settings.systemStore] : [settings.userStore, settings.systemStore]
+  const { userStore, systemStore } = settings
+  const all = userStore.path === systemStore.path || !isOwn(userStore) ? [systemStore] : [userStore, systemStore]
   for (const store of all) checkTrust(store)
   return all
 }
@@ -42,10 +43,19 @@ export function chosenStore({ settings }: Context, isSystem: boolean): Store {
 
 /** @throws LangrunError `not-installed` with the command that installs it. */
 export function requireInstalled(context: Context, name: string): Runnable {
-  const language = findLanguage(context.catalogue, name)
+  const language = languageNamed(context, name)
   const found = findInstalled(context, language)
   if (found !== undefined) return found
   throw notInstalled(language, `cannot run ${language.name}`)
+}
+
+/** A language of the catalogue, or one that is installed although its recipe is gone, or is in root's configuration. */
+export function languageNamed(context: Context, name: string): Language {
+  if (context.catalogue.languages.has(name)) return findLanguage(context.catalogue, name)
+  const installed = stores(context)
+    .flatMap(listInstalled)
+    .find((it) => it.name === name)
+  return installed === undefined ? findLanguage(context.catalogue, name) : recipeOf(installed)
 }
 
 export function notInstalled(language: Language, what: string): LangrunError {
@@ -65,8 +75,7 @@ export function allInstalled(context: Context): Runnable[] {
   const seen = new Map<string, Runnable>()
   for (const store of stores(context)) {
     for (const { name, image } of listInstalled(store)) {
-      const language = context.catalogue.languages.get(name)
-      if (language !== undefined && !seen.has(name)) seen.set(name, { language, store, image })
+      if (!seen.has(name)) seen.set(name, { language: languageNamed(context, name), store, image })
     }
   }
   return [...seen.values()].sort((a, b) => a.language.name.localeCompare(b.language.name))

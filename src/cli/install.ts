@@ -8,7 +8,7 @@ import { claimants, findLanguage } from '../catalogue/catalogue.ts'
 import { chooseMirrors } from '../debian/mirror.ts'
 import { linkExtensions } from '../plan/publish.ts'
 import { readChoices, readInstalled, writeChoices } from '../store/store.ts'
-import { type Context, chosenStore } from './context.ts'
+import { type Context, chosenStore, languageNamed } from './context.ts'
 import { megabytes } from './output.ts'
 import { cacheOf } from './settings.ts'
 import { prepareStore } from './tools.ts'
@@ -57,7 +57,7 @@ export async function install(context: Context, names: readonly string[], { syst
 
 export async function uninstall(context: Context, names: readonly string[], { system = false }: StoreOptions): Promise<void> {
   const { catalogue, progress } = context
-  const languages = [...new Set(names.map((name) => findLanguage(catalogue, name)))]
+  const languages = [...new Set(names.map((name) => languageNamed(context, name)))]
   const store = chosenStore(context, system)
   for (const { name } of languages) {
     if (readInstalled(store, name) !== undefined) continue
@@ -76,7 +76,7 @@ export async function uninstall(context: Context, names: readonly string[], { sy
 export function setDefault(context: Context, ending: string, name: string, { system = false }: StoreOptions): void {
   const { catalogue } = context
   const extension = ending.replace(/^\./, '')
-  const language = findLanguage(catalogue, name)
+  const language = languageNamed(context, name)
   const able = claimants(catalogue, extension)
   if (!able.includes(language)) {
     const cause = able.length === 0 ? 'no language has that ending' : `the languages for it are ${able.map((it) => it.name).join(', ')}`

@@ -1,10 +1,10 @@
 /** `list` and `info`: what is installed, and what could be. */
 
-import { findLanguage, imageOf } from '../catalogue/catalogue.ts'
+import { imageOf } from '../catalogue/catalogue.ts'
 import type { Language } from '../catalogue/recipe.ts'
 import type { Runnable } from '../run/launch.ts'
 import { type ImageInfo, readImage, rootfsOf } from '../store/store.ts'
-import { allInstalled, type Context, findInstalled } from './context.ts'
+import { allInstalled, type Context, findInstalled, languageNamed } from './context.ts'
 import { megabytes, table } from './output.ts'
 
 export function list(context: Context, { all }: { readonly all?: boolean }): void {
@@ -45,7 +45,7 @@ function listAll(context: Context): void {
 }
 
 export function info(context: Context, name: string): void {
-  const language = findLanguage(context.catalogue, name)
+  const language = languageNamed(context, name)
   const runnable = findInstalled(context, language)
   const common = {
     name: language.name,
@@ -94,6 +94,6 @@ function show(key: string, item: unknown): string {
 
 /** The version of the package that the recipe names first. */
 function versionOf(context: Context, language: Language, image: ImageInfo): string {
-  const main = imageOf(context.catalogue, language).packages[0]!.replace(/[=/].*/, '')
+  const main = context.catalogue.images.get(language.image)?.packages[0]?.replace(/[=/].*/, '')
   return image.packages.find(({ name }) => name === main)?.version ?? ''
 }

@@ -3,7 +3,7 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { isSea } from 'node:sea'
 import { Command, CommanderError, Option } from 'commander'
-import { exitStatus, LangrunError, render } from '../base/error.ts'
+import { exitStatus, LangrunError, render, renderLine } from '../base/error.ts'
 import type { Progress } from '../base/progress.ts'
 import { parseCatalogue } from '../catalogue/catalogue.ts'
 import { loadAssets } from './assets.ts'
@@ -32,6 +32,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     return Number(process.exitCode ?? 0)
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    if (argv[0] === 'prepare' && error instanceof LangrunError) return failToStart(error)
     complain(error, isJson)
     return exitStatus(error)
   }
@@ -133,6 +134,12 @@ function makeProgress(isJson: boolean): Progress {
   if (isJson) return jsonProgress(write)
   if (!stderr.isTTY) return lineProgress(write)
   return barProgress({ isTerminal: true, columns: stderr.columns ?? 80, write })
+}
+
+/** In place of the launcher, and as the launcher would: one line, 127 for what is not there, 125 for all else. */
+function failToStart(error: LangrunError): number {
+  process.stderr.write(`${renderLine(error)}\n`)
+  return exitStatus(error) === 127 ? 127 : 125
 }
 
 function complain(error: unknown, isJson: boolean): void {

@@ -2,10 +2,9 @@
 
 import { writeSync } from 'node:fs'
 import { LangrunError } from '../base/error.ts'
-import { findLanguage } from '../catalogue/catalogue.ts'
 import { encodePlan } from '../plan/format.ts'
 import { scriptPlan } from '../run/launch.ts'
-import { type Context, findInstalled, notInstalled, requireProfile } from './context.ts'
+import { type Context, findInstalled, languageNamed, notInstalled, requireProfile } from './context.ts'
 
 export interface PrepareOptions {
   readonly planFd: string
@@ -16,7 +15,7 @@ export interface PrepareOptions {
 
 export function prepare(context: Context, { planFd, language: name, profile, script }: PrepareOptions): void {
   requireProfile(profile)
-  const language = findLanguage(context.catalogue, name)
+  const language = languageNamed(context, name)
   const runnable = findInstalled(context, language)
   if (runnable === undefined) throw notInstalled(language, `cannot run ${script ?? name}`)
   const bytes = encodePlan(scriptPlan(runnable, script))

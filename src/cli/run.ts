@@ -9,7 +9,7 @@ import { extensionOwners, launcherPath } from '../plan/publish.ts'
 import { type Launch, launchProgram, launchScript } from '../run/launch.ts'
 import type { Store } from '../store/store.ts'
 import { launcherFor } from './assets.ts'
-import { type Context, findInstalled, notInstalled, requireInstalled, requireProfile, stores } from './context.ts'
+import { type Context, findInstalled, languageNamed, notInstalled, requireInstalled, requireProfile, stores } from './context.ts'
 import { prepareStore } from './tools.ts'
 
 export interface RunOptions {
@@ -20,7 +20,7 @@ export interface RunOptions {
 export function run(context: Context, file: string, args: readonly string[], options: RunOptions): never {
   requireProfile(options.profile ?? context.settings.profile)
   if (!existsSync(file)) throw new LangrunError('not-found', `cannot run ${file}`, { cause: 'there is no such file' })
-  const language = options.language === undefined ? languageOf(context, file) : findLanguage(context.catalogue, options.language)
+  const language = options.language === undefined ? languageOf(context, file) : languageNamed(context, options.language)
   const runnable = findInstalled(context, language)
   if (runnable === undefined) throw notInstalled(language, `cannot run ${file}`)
   launchScript(runnable, launchOf(context, runnable.store), file, args)
@@ -61,7 +61,7 @@ function languageOf(context: Context, file: string): Language {
   const extension = extname(file).slice(1) || basename(file)
   for (const store of stores(context)) {
     const owner = extensionOwners(store, context.catalogue).get(extension)
-    if (owner !== undefined) return findLanguage(context.catalogue, owner)
+    if (owner !== undefined) return languageNamed(context, owner)
   }
   const owner = ownerOf(context.catalogue, extension)
   if (owner !== undefined) return owner

@@ -7,9 +7,9 @@
 import { mkdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { replaceFile, replaceLink } from '../base/files.ts'
-import { allExtensions, type Catalogue, claimants } from '../catalogue/catalogue.ts'
+import { allExtensions, type Catalogue, claimants, withLanguages } from '../catalogue/catalogue.ts'
 import type { Language } from '../catalogue/recipe.ts'
-import { listInstalled, names, readChoices, rootfsOf, type Store } from '../store/store.ts'
+import { type Installed, listInstalled, names, readChoices, rootfsOf, type Store } from '../store/store.ts'
 import { encodePlan } from './format.ts'
 import { homePlan } from './home.ts'
 import { makeRunner } from './runner.ts'
@@ -71,16 +71,23 @@ export function linkExtensions(store: Store, catalogue: Catalogue): Map<string, 
 }
 
 export function extensionOwners(store: Store, catalogue: Catalogue): Map<string, string> {
-  const installed = new Set(listInstalled(store).map(({ name }) => name))
+  const all = listInstalled(store)
+  const installed = new Set(all.map(({ name }) => name))
+  const known = withLanguages(catalogue, all.map(recipeOf))
   const choices = readChoices(store)
   const owners = new Map<string, string>()
-  for (const extension of allExtensions(catalogue)) {
+  for (const extension of allExtensions(known)) {
     const chosen = choices[extension]
-    const candidates = [...(chosen === undefined ? [] : [chosen]), ...claimants(catalogue, extension).map(({ name }) => name)]
+    const candidates = [...(chosen === undefined ? [] : [chosen]), ...claimants(known, extension).map(({ name }) => name)]
     const owner = candidates.find((name) => installed.has(name))
     if (owner !== undefined) owners.set(extension, owner)
   }
   return owners
+}
+
+/** The language as it was when it was installed; its examples are not kept. */
+export function recipeOf({ recipe }: Installed): Language {
+  return { ...recipe, examples: [] } as unknown as Language
 }
 
 function shimPath(store: Store, language: Language): string {

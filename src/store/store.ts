@@ -73,7 +73,7 @@ export function checkTrust(store: Store): void {
   if (info === undefined) return
   const uid = process.geteuid?.() ?? 0
   if (info.uid !== uid && info.uid !== 0 && !(store.kind === 'system' && info.uid === OVERFLOW_UID)) {
-    const hint = `use a store of your own: unset XDG_DATA_HOME, or remove ${store.path}`
+    const hint = 'use a store of your own: set HOME or XDG_DATA_HOME to your own folder (with sudo: sudo -H)'
     throw new LangrunError('untrusted', `cannot use the store ${store.path}`, {
       cause: `it belongs to uid ${info.uid}, not to you (${uid}) or root`,
       hint,
@@ -85,6 +85,12 @@ export function checkTrust(store: Store): void {
       hint: `chmod go-w ${store.path}`,
     })
   }
+}
+
+/** Whether the store belongs to the user or to root, or is not there. */
+export function isOwn({ path }: Store): boolean {
+  const info = statSync(path, { throwIfNoEntry: false })
+  return info === undefined || info.uid === (process.geteuid?.() ?? 0) || info.uid === 0
 }
 
 /** What root's files seem to belong to where uid 0 is not mapped (user_namespaces(7)). */
