@@ -29,6 +29,8 @@ export const DO_NOTHING = [
     'dpkg-reconfigure',
     'dpkg-preconfigure',
   ],
+  // the disk: an image is written to it once, when it is whole
+  'sync',
   // kernels and boot
   ...['update-initramfs', 'depmod', 'update-grub', 'kernel-install'],
 ] as const

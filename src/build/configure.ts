@@ -53,6 +53,7 @@ export async function configure(input: ConfigureInput): Promise<void> {
   for (const path of lent) rmSync(path)
 }
 
+const WRITABLE = ['usr', 'etc', 'var'] as const
 /** Called by absolute path from programs such as py3compile. */
 const BY_PATH = ['dpkg', 'dpkg-query', 'dpkg-divert', 'dpkg-trigger', 'update-alternatives'] as const
 /** debconf is not installed, but its interface is sourced by absolute path. */
@@ -60,6 +61,8 @@ const CONFMODULE = 'usr/share/debconf/confmodule'
 
 /** Put stand-ins where PATH plays no part. @returns the files to take away again */
 function lend({ rootfs, standIns }: ConfigureInput): string[] {
+  // What the scripts may write; no package need have brought them.
+  for (const folder of WRITABLE) mkdirSync(join(rootfs, folder), { recursive: true })
   mkdirSync(join(rootfs, dirname(CONFMODULE)), { recursive: true })
   writeFileSync(join(rootfs, CONFMODULE), standIns.confmodule)
   const links = BY_PATH.map((name) => join(rootfs, 'usr/bin', name)).filter((path) => !existsSync(path))
@@ -179,7 +182,7 @@ function steps({ rootfs, work }: ConfigureInput): Step[] {
     ['identity', 'root'],
     ['image', rootfs],
     ['root'],
-    ...['usr', 'etc', 'var'].map((name): Step => ['bind', join(rootfs, name), `/${name}`, 'sd']),
+    ...WRITABLE.map((name): Step => ['bind', join(rootfs, name), `/${name}`, 'sd']),
     ...['bin', 'sbin', 'lib', 'lib64'].map((name): Step => ['link', `usr/${name}`, `/${name}`]),
     ...['tmp', 'root', 'run', 'home', 'opt', 'srv', 'mnt', 'media', 'boot'].map((name): Step => ['tmpfs', `/${name}`, 'mode=755']),
     ...deviceSteps(),

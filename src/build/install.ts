@@ -14,7 +14,7 @@ import { openDownloads } from '../debian/download.ts'
 import type { Package } from '../debian/package.ts'
 import { resolve } from '../debian/resolve.ts'
 import { expandSuite, type Mirrors } from '../debian/source.ts'
-import { startUnpackers, type WorkerCode } from '../debian/unpackers.ts'
+import { startUnpackers, type Unpackers, type WorkerCode } from '../debian/unpackers.ts'
 import { linkExtensions, publish } from '../plan/publish.ts'
 import { lockStore } from '../store/lock.ts'
 import { type ImageInfo, readInstalled, type Store, writeInstalled } from '../store/store.ts'
@@ -49,6 +49,8 @@ export interface InstallResult {
 
 /** Images built at the same time: one assembles while another's scripts run. */
 const AT_ONCE = 2
+/** Threads that decode; more of them share the memory's speed. */
+const UNPACKERS = 2
 
 export async function install(input: InstallInput): Promise<InstallResult[]> {
   const { store, launcher, languages, catalogue } = input
@@ -72,6 +74,8 @@ export async function install(input: InstallInput): Promise<InstallResult[]> {
 async function makeImages(input: InstallInput, recipes: readonly ImageRecipe[]): Promise<Map<string, ImageInfo>> {
   const { store, standIns, launcher, progress } = input
   const architecture = debianArchitecture(process.arch)
+  // Threads take as long to start as the index takes to come.
+  await using unpackers = startUnpackers({ worker: input.worker, count: UNPACKERS })
   const closures = await resolveAll(input, recipes, architecture)
   const images = new Map<string, ImageInfo>()
   const missing = recipes.flatMap((recipe) => {
@@ -82,7 +86,7 @@ async function makeImages(input: InstallInput, recipes: readonly ImageRecipe[]):
     return found === undefined ? [build] : []
   })
   if (missing.length === 0) return images
-  await fetchAll(input, [...new Map(missing.flatMap(({ packages }) => packages).map((it) => [it.sha256, it])).values()])
+  await fetchAll(input, unpackers, [...new Map(missing.flatMap(({ packages }) => packages).map((it) => [it.sha256, it])).values()])
   const queue = [...missing]
   const work = async (): Promise<void> => {
     for (let build = queue.shift(); build !== undefined; build = queue.shift()) {
@@ -129,9 +133,8 @@ async function openSuite({ mirrors, keys, cache, http, progress }: InstallInput,
   return openArchive({ sources, architecture, cache, http, progress, offline: 'fallback' })
 }
 
-async function fetchAll({ store, cache, http, worker, progress }: InstallInput, packages: readonly Package[]): Promise<void> {
+async function fetchAll({ store, cache, http, progress }: InstallInput, unpackers: Unpackers, packages: readonly Package[]): Promise<void> {
   const downloads = openDownloads({ cache, http, progress })
-  await using unpackers = startUnpackers({ worker, count: 2 })
   await storePackages(store, packages, downloads, unpackers, silent)
 }
 
