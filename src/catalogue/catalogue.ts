@@ -104,11 +104,15 @@ function checkOwners(languages: ReadonlyMap<string, Language>, files: ReadonlyMa
 const NEAR_ENOUGH = 3
 const MOST_SUGGESTIONS = 4
 
+/** Languages one of whose names is like `wanted`, each by its own name. */
 function nearest(catalogue: Catalogue, wanted: string): string[] {
-  const names = [...catalogue.languages.values()].flatMap((language) => [language.name, ...language.aliases])
-  return names
-    .map((name) => ({ name, distance: name.startsWith(wanted) || wanted.startsWith(name) ? 1 : editDistance(name, wanted) }))
-    .filter(({ name, distance }) => distance <= Math.min(NEAR_ENOUGH, Math.ceil(Math.max(name.length, wanted.length) / 2)))
+  const distanceTo = (name: string): number => {
+    const distance = name.startsWith(wanted) || wanted.startsWith(name) ? 1 : editDistance(name, wanted)
+    return distance <= Math.min(NEAR_ENOUGH, Math.ceil(Math.max(name.length, wanted.length) / 2)) ? distance : Number.POSITIVE_INFINITY
+  }
+  return [...catalogue.languages.values()]
+    .map(({ name, aliases }) => ({ name, distance: Math.min(...[name, ...aliases].map(distanceTo)) }))
+    .filter(({ distance }) => Number.isFinite(distance))
     .sort((a, b) => a.distance - b.distance || a.name.localeCompare(b.name))
     .slice(0, MOST_SUGGESTIONS)
     .map(({ name }) => name)

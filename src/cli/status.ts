@@ -8,10 +8,10 @@ import { table } from './output.ts'
 
 interface ExtensionStatus {
   readonly extension: string
-  readonly language: string | undefined
+  readonly language: string | null
   readonly registered: boolean
   /** An entry of other software that takes files with this ending instead of ours. */
-  readonly other: string | undefined
+  readonly other: string | null
 }
 
 export function status(context: Context): void {
@@ -21,15 +21,15 @@ export function status(context: Context): void {
   const ours = entries.filter(({ name }) => name.startsWith(settings.prefix))
   const owners = new Map([...stores(context)].reverse().flatMap((store) => [...extensionOwners(store, context.catalogue)]))
   const extensions = [...new Set([...owners.keys(), ...ours.flatMap(({ extension }) => extension ?? [])])].sort()
-  const rows = extensions.map((extension) => describe(extension, owners.get(extension), entries, ours))
+  const rows = extensions.map((extension) => describe(extension, owners.get(extension) ?? null, entries, ours))
   const isShell = settings.environment['LANGRUN_SHELL'] !== undefined
   const value = { kernel: kernel.release, binfmt: kernel.binfmt, shell: isShell, registered: ours.length > 0, extensions: rows }
   context.answer(value, `${headline(kernel.binfmt, ours.length, isShell)}\n${table(rows.map(row))}`)
 }
 
-function describe(extension: string, language: string | undefined, entries: readonly Entry[], ours: readonly Entry[]): ExtensionStatus {
+function describe(extension: string, language: string | null, entries: readonly Entry[], ours: readonly Entry[]): ExtensionStatus {
   const registered = ours.some((entry) => entry.extension === extension && entry.enabled)
-  const other = entries.find((entry) => entry.extension === extension && !ours.includes(entry) && entry.enabled)?.name
+  const other = entries.find((entry) => entry.extension === extension && !ours.includes(entry) && entry.enabled)?.name ?? null
   return { extension, language, registered, other }
 }
 
@@ -43,5 +43,5 @@ function headline(binfmt: string, count: number, isShell: boolean): string {
 
 function row({ extension, language, registered, other }: ExtensionStatus): string[] {
   const state = registered ? 'registered' : 'not registered'
-  return [`.${extension}`, language ?? '(not installed)', state, other === undefined ? '' : `also claimed by ${other}`]
+  return [`.${extension}`, language ?? '(not installed)', state, other === null ? '' : `also claimed by ${other}`]
 }

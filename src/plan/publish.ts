@@ -4,8 +4,8 @@
  * Each file appears by rename, so that a script that starts at the same moment gets the old or the new one.
  */
 
-import { mkdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { existsSync, mkdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { replaceFile, replaceLink } from '../base/files.ts'
 import { allExtensions, type Catalogue, claimants, withLanguages } from '../catalogue/catalogue.ts'
 import type { Language } from '../catalogue/recipe.ts'
@@ -41,9 +41,10 @@ export function publish(store: Store, language: Language, digest: string, system
 
 /** Write the runner that the kernel starts; it finds its plan at each start, so it may stand there before its language is installed. */
 export function publishRunner(store: Store, language: string, system: string): void {
-  const launcher = readFileSync(launcherPath(store))
-  mkdirSync(join(store.path, 'runners'), { recursive: true })
-  replaceFile(runnerPath(store, language), makeRunner(launcher, { language, system, kind: 'script' }), 0o755)
+  const runner = makeRunner(readFileSync(launcherPath(store)), { language, system, kind: 'script' })
+  const path = runnerPath(store, language)
+  mkdirSync(dirname(path), { recursive: true })
+  if (!existsSync(path) || !readFileSync(path).equals(runner)) replaceFile(path, runner, 0o755)
 }
 
 /** Take back what publish wrote. */
