@@ -15,4 +15,4 @@ exec "${CC:-${prefix}gcc}" -std=gnu11 -O2 $machine -Wall -Wextra -Wshadow -Wconv
   -Wformat=2 -Werror -ffreestanding -fno-stack-protector -fno-asynchronous-unwind-tables -fno-unwind-tables -fno-ident \
   -fno-pic -fno-pie -no-pie -fno-tree-loop-distribute-patterns -fno-common -ffunction-sections -fdata-sections -flto \
   -nostdlib -static -s -Wl,-z,noexecstack -Wl,-z,noseparate-code -Wl,-z,norelro -Wl,--build-id=none -Wl,--gc-sections \
-  -o "$out" sys.c main.c plan.c store.c shebang.c prepare.c namespaces.c pid.c mounts.c root.c seccomp.c env.c program.c lock.c die.c text.c
+  -o "$out" sys.c main.c plan.c store.c shebang.c prepare.c namespaces.c pid.c mounts.c root.c seccomp.c env.c program.c lock.c script.c sha256.c die.c text.c

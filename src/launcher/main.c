@@ -14,6 +14,7 @@
 #include "pid.h"
 #include "prepare.h"
 #include "program.h"
+#include "script.h"
 #include "shebang.h"
 #include "store.h"
 #include "text.h"
@@ -27,6 +28,8 @@ static void take_stack(struct start *start, long *stack);
 static const char *take_options(struct start *start, char **arguments);
 static void take_runner(struct start *start, char **arguments);
 static void load_plan(struct plan *plan, int fd, const char *name);
+static const char *read_plan(struct plan *plan, int fd, const char *name);
+static bool load_script_plan(const struct start *start, struct plan *plan);
 static bool shows_all(const struct start *start, const struct plan *plan);
 static bool shows_file(const struct plan *plan, long fd);
 static void enter_folder(const struct start *start, const struct plan *plan);
@@ -53,7 +56,8 @@ _Noreturn void launcher_main(long *stack)
 		if (start.script_fd >= 0) hand_back(&start);
 		long fd = open_plan(&start);
 		if (fd >= 0) load_plan(&plan, (int)fd, start.trailer.language);
-		if (fd < 0 || !shows_all(&start, &plan)) {
+		bool ready = fd >= 0 && (!plan.per_script || load_script_plan(&start, &plan)) && shows_all(&start, &plan);
+		if (!ready) {
 			int prepared = prepare_plan(&start);
 			if (prepared < 0 && fd < 0) not_installed(&start);
 			if (prepared >= 0) load_plan(&plan, prepared, "that langrun prepared");
@@ -146,10 +150,7 @@ static const char *take_options(struct start *start, char **arguments)
 
 static void load_plan(struct plan *plan, int fd, const char *name)
 {
-	static char bytes[PLAN_LIMIT + 1];
-	long size = must(read_start(fd, bytes, sizeof bytes), "cannot read the plan", name);
-	SYS(close, fd);
-	const char *problem = parse_plan(plan, bytes, (size_t)size);
+	const char *problem = read_plan(plan, fd, name);
 	if (problem) {
 		char what[PATH_LIMIT];
 		struct text text = text_in(what, sizeof what);
@@ -158,6 +159,22 @@ static void load_plan(struct plan *plan, int fd, const char *name)
 		add(&text, ":");
 		die(STATUS_SETUP, what, problem, 0, "langrun install makes a new one");
 	}
+}
+
+/* The plan that is open as `fd`; what is wrong with it, or NULL. Closes it. */
+static const char *read_plan(struct plan *plan, int fd, const char *name)
+{
+	static char bytes[PLAN_LIMIT + 1];
+	long size = must(read_start(fd, bytes, sizeof bytes), "cannot read the plan", name);
+	SYS(close, fd);
+	return parse_plan(plan, bytes, (size_t)size);
+}
+
+/* The plan for this very script, if there is one that is whole and current; a damaged one is made anew like a missing one. */
+static bool load_script_plan(const struct start *start, struct plan *plan)
+{
+	long fd = open_script_plan(start, plan->per_script);
+	return fd >= 0 && !read_plan(plan, (int)fd, "of this script") && !plan->per_script && is_current(plan);
 }
 
 /* Whether the plan shows the script, the folder it was named in, and the working folder. */

@@ -34,6 +34,9 @@ static const struct {
 	[OP_ARG] = {"arg", 1, -1, -1},
 	[OP_SCRIPT] = {"script", 0, -1, -1},
 	[OP_ARGS] = {"args", 0, -1, -1},
+	[OP_PER_SCRIPT] = {"per-script", 1, -1, -1},
+	[OP_INPUT] = {"input", 2, -1, -1},
+	[OP_ABSENT] = {"absent", 1, -1, -1},
 	[OP_RESTORE_IDENTITY] = {"restore-identity", 0, -1, -1},
 };
 
@@ -65,9 +68,9 @@ const char *parse_plan(struct plan *plan, const char *bytes, size_t size)
 	struct reader reader = {bytes, bytes + size};
 	if (size > PLAN_LIMIT) return "it is too big";
 	/* Not the whole struct: the records are many pages, most of them never touched. */
-	plan->language = plan->image = plan->cwd = plan->exec = NULL;
+	plan->language = plan->image = plan->cwd = plan->exec = plan->per_script = NULL;
 	plan->namespaces = plan->filters = 0;
-	plan->as_root = plan->has_root = plan->has_script = plan->has_stores = false;
+	plan->as_root = plan->restores_identity = plan->has_root = plan->has_script = plan->has_stores = false;
 	plan->count = 0;
 	while (reader.at < reader.end) {
 		const char *name = next_string(&reader);
@@ -87,7 +90,7 @@ const char *parse_plan(struct plan *plan, const char *bytes, size_t size)
 		if (problem) return problem;
 	}
 	if (!plan->count) return "it is empty";
-	if (!plan->exec) return "it does not say what to execute";
+	if (!plan->exec && !plan->per_script) return "it does not say what to execute";
 	return NULL;
 }
 
@@ -124,6 +127,8 @@ static const char *take(struct plan *plan, struct record *record, const char *co
 	case OP_FROM_IMAGE: return plan->image ? NULL : "it takes files from an image that it does not name first";
 	case OP_SETENV: case OP_UNSETENV: case OP_PREFIXENV:
 		return operands[0][0] && !find(operands[0], '=') ? NULL : "it has a variable without a proper name";
+	case OP_PER_SCRIPT: return is_name(operands[0]) ? once(&plan->per_script, operands[0]) : "its plans for scripts have no proper name";
+	case OP_INPUT: case OP_ABSENT: return operands[0][0] == '/' ? NULL : "it was made from a file without an absolute path";
 	case OP_RESTORE_IDENTITY:
 		plan->restores_identity = true;
 		return plan->as_root ? NULL : "it restores an identity that it did not change";

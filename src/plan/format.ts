@@ -39,6 +39,9 @@ export type Step =
   | readonly ['prefixenv', string, string]
   | readonly ['locale', string]
   | readonly ['seccomp', 'terminal' | 'ownership']
+  | readonly ['per-script', string]
+  | readonly ['input', string, string]
+  | readonly ['absent', string]
   | readonly ['restore-identity']
   | readonly ['exec', string]
   | readonly ['arg', string]
@@ -68,6 +71,9 @@ const OPERANDS: Readonly<Record<Step[0], number>> = {
   prefixenv: 2,
   locale: 1,
   seccomp: 1,
+  'per-script': 1,
+  input: 2,
+  absent: 1,
   'restore-identity': 0,
   exec: 1,
   arg: 1,
