@@ -39,7 +39,7 @@ export const PACKAGES: readonly TestPackage[] = [
 
 /** A shell script that sources its script, after options that it takes for nothing. */
 function interpreter(name: string): string {
-  const skip = 'while case ${1-} in -*) true ;; *) false ;; esac; do shift; done'
+  const skip = 'while case "$*" in -*) true ;; *) false ;; esac; do shift; done'
   return `#!/bin/sh\n${skip}\nLANGUAGE=${name}\nscript=$1\nshift\n. "$script"\n`
 }
 
