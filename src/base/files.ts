@@ -1,7 +1,20 @@
 /** Disk changes that are whole or not at all: write aside, sync, rename. */
 
 import { randomBytes } from 'node:crypto'
-import { closeSync, constants, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, symlinkSync, writeSync } from 'node:fs'
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeSync,
+} from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { isErrno } from './error.ts'
 
@@ -48,6 +61,22 @@ export function readIfThere(path: string): string | undefined {
 /** Make a folder and its parents with exactly `mode`, whatever the umask (the umask can only ever narrow 0755 here). */
 export function ensureFolder(path: string, mode = 0o755): void {
   mkdirSync(path, { recursive: true, mode })
+}
+
+/** Remove a folder and all in it, also what its owner made read-only. */
+export function removeTree(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true })
+  } catch (error) {
+    if (!isErrno(error, 'EACCES')) throw error
+    openFolders(path)
+    rmSync(path, { recursive: true, force: true })
+  }
+}
+
+function openFolders(path: string): void {
+  chmodSync(path, 0o700)
+  for (const entry of readdirSync(path, { withFileTypes: true })) if (entry.isDirectory()) openFolders(join(path, entry.name))
 }
 
 /** Make the names in a folder durable. */

@@ -34,7 +34,7 @@ export type Origins = Map<string, TreeEntry>
 
 /**
  * @param rootfs a fresh, empty folder
- * @throws LangrunError `failed` if two packages want different things at one path.
+ * @throws LangrunError `failed` if two packages want different things at one path, `damaged` if a package lacks a file.
  */
 export function assemble(trees: readonly Tree[], rootfs: string): Origins {
   const origins: Origins = new Map()
@@ -77,7 +77,8 @@ export function assemble(trees: readonly Tree[], rootfs: string): Origins {
           cause: 'another package has something else there',
         })
       }
-      throw error
+      if (!isErrno(error, 'ENOENT')) throw error
+      throw new LangrunError('damaged', `cannot read the package ${tree.name} in the store`, { cause: error })
     }
     origins.set(path, entry)
   }

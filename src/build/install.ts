@@ -4,7 +4,7 @@
  * Until the last step nothing of it can be seen; then each language appears by the rename of its plan.
  */
 
-import { LangrunError } from '../base/error.ts'
+import { explainDisk, LangrunError } from '../base/error.ts'
 import type { Http } from '../base/http.ts'
 import { type Progress, silent } from '../base/progress.ts'
 import { type Catalogue, imageOf } from '../catalogue/catalogue.ts'
@@ -17,11 +17,11 @@ import { expandSuite, type Mirrors } from '../debian/source.ts'
 import { startUnpackers, type Unpackers, type WorkerCode } from '../debian/unpackers.ts'
 import { linkExtensions, publish } from '../plan/publish.ts'
 import { lockStore } from '../store/lock.ts'
-import { type ImageInfo, readInstalled, type Store, writeInstalled } from '../store/store.ts'
+import { forgetDamaged, type ImageInfo, listInstalled, readInstalled, type Store, writeInstalled } from '../store/store.ts'
 import { sweep, syncStore } from '../store/transaction.ts'
 import type { StandIns } from './configure.ts'
-import { buildImage, findImage, imageKey } from './image.ts'
-import { readPackage, storePackages } from './packages.ts'
+import { type BuildInput, buildImage, findImage, imageKey } from './image.ts'
+import { dropDamaged, readPackage, storePackages } from './packages.ts'
 
 export interface InstallInput {
   readonly catalogue: Catalogue
@@ -38,6 +38,8 @@ export interface InstallInput {
   readonly standIns: StandIns
   readonly worker: WorkerCode
   readonly progress: Progress
+  /** Leave out what is installed once the lock is ours: for a hundred processes that want the same at once. */
+  readonly unlessThere?: boolean
 }
 
 export interface InstallResult {
@@ -53,9 +55,14 @@ const AT_ONCE = 2
 const UNPACKERS = 2
 
 export async function install(input: InstallInput): Promise<InstallResult[]> {
-  const { store, launcher, languages, catalogue } = input
+  const { store, launcher, catalogue } = input
   await using _lock = await lockStore(store, launcher, input.progress)
+  const languages = input.languages.filter(({ name }) => input.unlessThere !== true || readInstalled(store, name) === undefined)
+  if (languages.length === 0) return []
   sweep(store)
+  // Those that are about to be written anew may be damaged; any other would keep the endings from being linked in the end.
+  for (const { name } of languages) forgetDamaged(store, name)
+  listInstalled(store)
   const recipes = [...new Set(languages.map((language) => imageOf(catalogue, language)))]
   const images = await makeImages(input, recipes)
   syncStore(store, launcher)
@@ -86,11 +93,29 @@ async function makeImages(input: InstallInput, recipes: readonly ImageRecipe[]):
     return found === undefined ? [build] : []
   })
   if (missing.length === 0) return images
-  await fetchAll(input, unpackers, [...new Map(missing.flatMap(({ packages }) => packages).map((it) => [it.sha256, it])).values()])
-  const queue = [...missing]
+  const packages = [...new Map(missing.flatMap((it) => it.packages).map((it) => [it.sha256, it])).values()]
+  await fetchAll(input, unpackers, packages)
+  try {
+    await buildAll(missing, images)
+  } catch (error) {
+    if (!(error instanceof LangrunError) || error.code !== 'damaged') throw error
+    dropDamaged(store, packages)
+    await fetchAll(input, unpackers, packages)
+    await buildAll(
+      missing.filter(({ recipe }) => !images.has(recipe.name)),
+      images,
+    )
+  }
+  return images
+}
+
+/** @param images is told of each that is ready: recipe's name → image */
+async function buildAll(builds: readonly BuildInput[], images: Map<string, ImageInfo>): Promise<void> {
+  const queue = [...builds]
   const work = async (): Promise<void> => {
     for (let build = queue.shift(); build !== undefined; build = queue.shift()) {
-      const stored = build.packages.map((it) => readPackage(store, it))
+      const { store, packages } = build
+      const stored = packages.map((it) => readPackage(store, it))
       images.set(build.recipe.name, await buildImage(build, stored))
     }
   }
@@ -104,7 +129,6 @@ async function makeImages(input: InstallInput, recipes: readonly ImageRecipe[]):
   )
   // Only now that nothing is under way any more: the lock is given back with this error.
   for (const end of ends) if (end.status === 'rejected') throw end.reason
-  return images
 }
 
 async function resolveAll(
@@ -130,12 +154,20 @@ async function resolveAll(
 
 async function openSuite({ mirrors, keys, cache, http, progress }: InstallInput, suite: string, architecture: string): Promise<Archive> {
   const sources = expandSuite(suite, mirrors, keys)
-  return openArchive({ sources, architecture, cache, http, progress, offline: 'fallback' })
+  try {
+    return await openArchive({ sources, architecture, cache, http, progress, offline: 'fallback' })
+  } catch (error) {
+    throw explainDisk(error, `cannot write the cache ${cache}`)
+  }
 }
 
 async function fetchAll({ store, cache, http, progress }: InstallInput, unpackers: Unpackers, packages: readonly Package[]): Promise<void> {
-  const downloads = openDownloads({ cache, http, progress })
-  await storePackages(store, packages, downloads, unpackers, silent)
+  try {
+    const downloads = openDownloads({ cache, http, progress })
+    await storePackages(store, packages, downloads, unpackers, silent)
+  } catch (error) {
+    throw explainDisk(error, `cannot unpack packages into ${store.path}`)
+  }
 }
 
 /** https://wiki.debian.org/SupportedArchitectures */

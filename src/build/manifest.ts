@@ -62,6 +62,23 @@ export function describeTree(root: string, known: (path: string, info: Stats) =>
   return { text, digest: sha256(text), size, files }
 }
 
+/**
+ * Whether a tree still has everything that its manifest names, in kind and size: what was deleted or cut off is seen, in the time
+ * that looking at each file takes; content is not read.
+ */
+export function isWhole(root: string, text: string): boolean {
+  return text
+    .trimEnd()
+    .split('\n')
+    .every((line) => {
+      const [kind, ...fields] = line.split('\t')
+      const path = unquoted((kind === 'l' ? fields[0] : fields.at(-1)) ?? '')
+      const info = lstatSync(join(root, path), { throwIfNoEntry: false })
+      if (kind === 'f') return info?.isFile() === true && info.size === Number(fields[1])
+      return kind === 'd' ? info?.isDirectory() === true : info?.isSymbolicLink() === true
+    })
+}
+
 function kindOf(entry: Dirent): string {
   if (entry.isSocket()) return 'a socket'
   if (entry.isFIFO()) return 'a named pipe'
@@ -70,6 +87,10 @@ function kindOf(entry: Dirent): string {
 
 function quoted(path: string): string {
   return path.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('\t', '\\t')
+}
+
+function unquoted(path: string): string {
+  return path.replaceAll(/\\([\\nt])/g, (_, letter: string) => ({ n: '\n', t: '\t' })[letter] ?? '\\')
 }
 
 const CHUNK = 1 << 20

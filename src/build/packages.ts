@@ -5,15 +5,16 @@
  *     packages/<sha256 of the .deb>/package.json   name, version, entries, scripts
  */
 
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, lstatSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { LangrunError } from '../base/error.ts'
+import { removeTree } from '../base/files.ts'
 import type { Progress } from '../base/progress.ts'
 import type { Downloads } from '../debian/download.ts'
 import type { Package } from '../debian/package.ts'
 import { obtain, type Unpackers } from '../debian/unpackers.ts'
 import type { Store } from '../store/store.ts'
-import { commit, stage } from '../store/transaction.ts'
+import { commit, discard, stage } from '../store/transaction.ts'
 import type { Tree, TreeEntry } from './assemble.ts'
 import type { Configurable } from './configure.ts'
 
@@ -48,7 +49,25 @@ export async function storePackages(
     )
     step.end()
   } finally {
-    rmSync(staged, { recursive: true, force: true })
+    removeTree(staged)
+  }
+}
+
+/** Remove those packages that lack files, or have cut-off ones: a power cut can do that to what was not yet on the disk. */
+export function dropDamaged(store: Store, packages: readonly Package[]): void {
+  for (const wanted of packages) if (!isIntact(store, wanted)) discard(store, placeOf(store, wanted.sha256))
+}
+
+function isIntact(store: Store, wanted: Package): boolean {
+  try {
+    const { root, entries } = readPackage(store, wanted)
+    return entries.every(({ path, type, size }) => {
+      const info = lstatSync(join(root, path), { throwIfNoEntry: false })
+      if (type === 'file') return info?.isFile() === true && info.size === size
+      return type === 'dir' ? info?.isDirectory() === true : info?.isSymbolicLink() === true
+    })
+  } catch {
+    return false
   }
 }
 
@@ -61,7 +80,7 @@ export function readPackage(store: Store, { sha256, name }: Package): StoredPack
   } catch (error) {
     throw new LangrunError('damaged', `cannot read the package ${name} in the store`, {
       cause: error,
-      hint: `rm -rf ${folder}, then try again`,
+      hint: 'install the language again',
     })
   }
 }

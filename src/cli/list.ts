@@ -12,7 +12,10 @@ export function list(context: Context, { all }: { readonly all?: boolean }): voi
     listAll(context)
     return
   }
-  const rows = allInstalled(context).map((runnable) => ({ runnable, image: readImage(runnable.store, runnable.image) }))
+  const rows = allInstalled(context).map((runnable) => ({
+    runnable,
+    image: readImage(runnable.store, runnable.image, runnable.language.name),
+  }))
   const value = rows.map(({ runnable, image }) => ({
     name: runnable.language.name,
     version: versionOf(context, runnable.language, image),
@@ -65,7 +68,7 @@ export function info(context: Context, name: string): void {
 }
 
 function present(context: Context, { language, store, image: digest }: Runnable): Record<string, unknown> {
-  const image = readImage(store, digest)
+  const image = readImage(store, digest, language.name)
   return {
     version: versionOf(context, language, image),
     store: store.kind,

@@ -100,26 +100,38 @@ export function rootfsOf(store: Store, digest: string): string {
   return join(store.path, 'images', digest, 'rootfs')
 }
 
-/** @throws LangrunError `damaged` if the store names an image that it does not hold. */
-export function readImage(store: Store, digest: string): ImageInfo {
+/** The image of an installed language. @throws LangrunError `damaged` if the store does not hold it. */
+export function readImage(store: Store, digest: string, language: string): ImageInfo {
   const path = join(store.path, 'images', digest, 'image.json')
-  const info = readJson(path)
+  const info = readJson(path, language)
   if (info !== undefined) return info as ImageInfo
-  throw new LangrunError('damaged', `cannot find the image ${digest.slice(0, 12)}`, {
-    cause: `${path} is missing`,
-    hint: 'install the language again: langrun install NAME',
-  })
+  throw new LangrunError('damaged', `cannot find the image of ${language}`, { cause: `${path} is missing`, hint: again(language) })
 }
 
+/** Every image that can be read; a damaged one is as good as none. */
 export function listImages(store: Store): ImageInfo[] {
   return names(join(store.path, 'images')).flatMap((digest) => {
-    const info = readJson(join(store.path, 'images', digest, 'image.json'))
-    return info === undefined ? [] : [info as ImageInfo]
+    const text = readIfThere(join(store.path, 'images', digest, 'image.json'))
+    try {
+      return text === undefined ? [] : [JSON.parse(text) as ImageInfo]
+    } catch {
+      return []
+    }
   })
 }
 
 export function readInstalled(store: Store, language: string): Installed | undefined {
-  return readJson(join(store.path, 'languages', `${language}.json`)) as Installed | undefined
+  return readJson(join(store.path, 'languages', `${language}.json`), language) as Installed | undefined
+}
+
+/** Remove what is known of a language if it cannot be read. */
+export function forgetDamaged(store: Store, language: string): void {
+  try {
+    readInstalled(store, language)
+  } catch (error) {
+    if (!(error instanceof LangrunError)) throw error
+    removeInstalled(store, language)
+  }
 }
 
 export function writeInstalled(store: Store, installed: Installed): void {
@@ -156,12 +168,17 @@ export function names(path: string): string[] {
 }
 
 /** A store's file, parsed. @throws LangrunError `damaged` if it is no JSON: a rename never leaves half a file, so somebody wrote into it. */
-function readJson(path: string): unknown {
+function readJson(path: string, language?: string): unknown {
   const text = readIfThere(path)
   if (text === undefined) return undefined
   try {
     return JSON.parse(text)
   } catch (error) {
-    throw new LangrunError('damaged', `cannot read ${path}`, { cause: error, hint: 'remove that file and install the language again' })
+    const hint = language === undefined ? `rm ${path}` : again(language)
+    throw new LangrunError('damaged', `cannot read ${path}`, { cause: error, hint })
   }
+}
+
+function again(language: string): string {
+  return `install it again: langrun install ${language}`
 }

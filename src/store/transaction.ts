@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { explainDisk, isErrno, LangrunError } from '../base/error.ts'
-import { syncFolder } from '../base/files.ts'
+import { removeTree, syncFolder } from '../base/files.ts'
 import { names, type Store } from './store.ts'
 
 /** A fresh private folder in the store, on the same file system as everything in it. */
@@ -42,7 +42,7 @@ export function syncStore(store: Store, launcher: string): void {
 
 /** Remove what an interrupted langrun left. Only for who holds the lock. */
 export function sweep(store: Store): void {
-  for (const name of names(join(store.path, 'tmp'))) rmSync(join(store.path, 'tmp', name), { recursive: true, force: true })
+  for (const name of names(join(store.path, 'tmp'))) removeTree(join(store.path, 'tmp', name))
 }
 
 /** Make a folder disappear at once, and then its content. */
@@ -51,5 +51,5 @@ export function discard(store: Store, path: string): void {
   const aside = join(stage(store, 'discarded'), 'it')
   renameSync(path, aside)
   syncFolder(dirname(path))
-  rmSync(dirname(aside), { recursive: true, force: true })
+  removeTree(dirname(aside))
 }
