@@ -4,6 +4,7 @@
  *     config.toml       mirror = "http://ftp.de.debian.org/debian"
  *                       security-mirror = "http://security.debian.org/debian-security"
  *                       keys = ["/home/me/archive.asc"]      whose signatures count besides those of Debian's own archive
+ *                       install-on-first-use = "ask"         on a terminal, or "always", or "never"
  *     runners/*.toml    languages of the user's own, in place of built-in ones of the same name
  *     images/*.toml     likewise
  */
@@ -20,8 +21,12 @@ export interface Config {
   readonly securityMirror: string | undefined
   /** Armored OpenPGP keys. */
   readonly keys: readonly string[]
+  /** What to do when a script's language is not installed; `ask` is as `never` where there is no terminal. */
+  readonly firstUse: (typeof FIRST_USE)[number]
   readonly recipes: RecipeTexts
 }
+
+const FIRST_USE = ['ask', 'always', 'never'] as const
 
 /**
  * A folder of somebody else's is as good as none: root with a user's HOME (some kinds of sudo) must not do what the user wrote there.
@@ -43,6 +48,7 @@ export function readConfig(folder: string, uid: number): Config {
     mirror: values.mirror,
     securityMirror: values['security-mirror'],
     keys: (values.keys ?? []).map((key) => readKey(key, path)),
+    firstUse: values['install-on-first-use'] ?? 'ask',
     recipes: {
       folder,
       runners: isOurs ? readRecipes(join(folder, 'runners')) : {},
@@ -55,6 +61,7 @@ interface Values {
   readonly mirror?: string
   readonly 'security-mirror'?: string
   readonly keys?: readonly string[]
+  readonly 'install-on-first-use'?: Config['firstUse']
 }
 
 const isText = (value: unknown): boolean => typeof value === 'string'
@@ -64,6 +71,7 @@ const KNOWN: Readonly<Record<keyof Values, { readonly fits: (value: unknown) => 
   mirror: { fits: isText, what: 'a string' },
   'security-mirror': { fits: isText, what: 'a string' },
   keys: { fits: isList, what: 'a list of strings' },
+  'install-on-first-use': { fits: (value) => FIRST_USE.some((it) => it === value), what: 'ask, always or never' },
 }
 
 function readValues(path: string): Values {

@@ -4,7 +4,7 @@ import { LangrunError } from '../base/error.ts'
 import type { Progress } from '../base/progress.ts'
 import { type Catalogue, findLanguage } from '../catalogue/catalogue.ts'
 import type { Language } from '../catalogue/recipe.ts'
-import { PROFILES, recipeOf } from '../plan/publish.ts'
+import { extensionClaims, PROFILES, recipeOf } from '../plan/publish.ts'
 import type { Runnable } from '../run/launch.ts'
 import { checkTrust, isOwn, listInstalled, readInstalled, type Store } from '../store/store.ts'
 import type { Assets } from './assets.ts'
@@ -79,6 +79,19 @@ export function allInstalled(context: Context): Runnable[] {
     }
   }
   return [...seen.values()].sort((a, b) => a.language.name.localeCompare(b.language.name))
+}
+
+/** The installed languages that can run an ending, the default first, as the first store that has any says. */
+export function claims(
+  context: Context,
+  extension: string,
+): { readonly store: Store; readonly runnables: readonly Runnable[] } | undefined {
+  for (const store of stores(context)) {
+    const able = extensionClaims(store, context.catalogue).get(extension) ?? []
+    const runnables = able.flatMap((name) => findInstalled(context, languageNamed(context, name)) ?? [])
+    if (runnables.length > 0) return { store, runnables }
+  }
+  return undefined
 }
 
 /** @throws LangrunError `unsupported` for a profile that this version cannot plan: it must never run with weaker walls than asked for. */

@@ -2,12 +2,13 @@
 
 import { LangrunError } from '../base/error.ts'
 import { openHttp } from '../base/http.ts'
-import { install as installLanguages } from '../build/install.ts'
+import { type InstallResult, install as installLanguages } from '../build/install.ts'
 import { uninstall as uninstallLanguages } from '../build/uninstall.ts'
 import { claimants, findLanguage } from '../catalogue/catalogue.ts'
+import type { Language } from '../catalogue/recipe.ts'
 import { chooseMirrors } from '../debian/mirror.ts'
 import { linkExtensions } from '../plan/publish.ts'
-import { readChoices, readInstalled, writeChoices } from '../store/store.ts'
+import { readChoices, readInstalled, type Store, writeChoices } from '../store/store.ts'
 import { type Context, chosenStore, languageNamed } from './context.ts'
 import { megabytes } from './output.ts'
 import { cacheOf } from './settings.ts'
@@ -22,15 +23,36 @@ export interface InstallOptions extends StoreOptions {
 }
 
 export async function install(context: Context, names: readonly string[], { system = false, mirror }: InstallOptions): Promise<void> {
+  const languages = [...new Set(names.map((name) => findLanguage(context.catalogue, name)))]
+  const results = await installInto(context, chosenStore(context, system), languages, { mirror })
+  const value = results.map(({ language, image, changed }) => ({ name: language.name, image: image.digest, size: image.size, changed }))
+  const text = results.map(({ language, image, changed }) => {
+    const endings = language.extensions.map((it) => `.${it}`).join(' ')
+    return `${changed ? 'installed' : 'already installed:'} ${language.name} (${megabytes(image.size)}) for ${endings}\n`
+  })
+  context.answer(value, text.join(''))
+}
+
+export interface InstallIntoOptions {
+  readonly mirror?: string | undefined
+  /** Nothing is done for a language that somebody else installed while we waited for the lock. */
+  readonly unlessThere?: boolean
+}
+
+/** Install, and answer nothing: for `install` and for first uses. */
+export async function installInto(
+  context: Context,
+  store: Store,
+  languages: readonly Language[],
+  { mirror, unlessThere = false }: InstallIntoOptions,
+): Promise<InstallResult[]> {
   const { settings, catalogue, assets, progress } = context
-  const languages = [...new Set(names.map((name) => findLanguage(catalogue, name)))]
-  const store = chosenStore(context, system)
   const launcher = prepareStore(context, store)
   const debian = mirror ?? settings.config.mirror
   const { securityMirror: security, keys } = settings.config
   const http = openHttp({ env: settings.environment })
   try {
-    const results = await installLanguages({
+    return await installLanguages({
       catalogue,
       languages,
       store,
@@ -43,13 +65,8 @@ export async function install(context: Context, names: readonly string[], { syst
       standIns: assets.standIns,
       worker: { source: assets.worker },
       progress,
+      unlessThere,
     })
-    const value = results.map(({ language, image, changed }) => ({ name: language.name, image: image.digest, size: image.size, changed }))
-    const text = results.map(({ language, image, changed }) => {
-      const endings = language.extensions.map((it) => `.${it}`).join(' ')
-      return `${changed ? 'installed' : 'already installed:'} ${language.name} (${megabytes(image.size)}) for ${endings}\n`
-    })
-    context.answer(value, text.join(''))
   } finally {
     http.close()
   }

@@ -16,7 +16,7 @@ import { prepare } from './prepare.ts'
 import { register, unregister } from './register.ts'
 import { exec, repl, run } from './run.ts'
 import { readSettings } from './settings.ts'
-import { shell } from './shell.ts'
+import { HOOK, shell } from './shell.ts'
 import { status } from './status.ts'
 
 export async function main(argv: readonly string[]): Promise<number> {
@@ -87,9 +87,17 @@ function makeProgram(contextFor: (json: boolean) => Context): Command {
   )
   add('unregister', 'take that back (as root)').action((_options, command) => unregister(ofWriter(command)))
   add('status', 'show which endings are registered, and who runs them').action((_options, command) => status(of(command)))
-  add('shell [program] [argument...]', 'a shell in which installed languages are dot-slash, without root: langrun shell -- ./foo.lisp')
+  add(
+    'shell [program] [argument...]',
+    'a shell in which scripts of every language are dot-slash, without root: langrun shell -- ./foo.lisp',
+  )
     .passThroughOptions()
-    .action((name, args, _options, command) => shell(of(command), words(name, args)))
+    .option('--hook', 'print the lines that make every login shell such a one')
+    .addHelpText('after', SHELL_LIMITS)
+    .action((name, args, options, command) => {
+      if (options.hook) process.stdout.write(HOOK)
+      else shell(of(command), words(name, args))
+    })
   add('doctor', 'tell what this host can do, what is missing, and how to mend it').action((_options, command) => {
     process.exitCode = doctor(of(command)) ? 0 : 1
   })
@@ -103,6 +111,11 @@ function makeProgram(contextFor: (json: boolean) => Context): Command {
     .action((options) => prepare(contextFor(false), options))
   return program
 }
+
+const SHELL_LIMITS = `
+It is your own shell, with your files, terminal and history, in a user namespace of its own (Linux 6.7 or later). What is installed later
+is dot-slash in it at once; in a folder with a langrun.toml it offers just the languages named there. Set-uid programs (sudo, su, ping on
+some systems) have no effect inside, and files of other users show as nobody's.`
 
 /** A program and its arguments; a `--` that sets them off is no part of them. */
 function words(program: string | undefined, args: readonly string[]): string[] {

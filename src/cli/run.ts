@@ -5,11 +5,13 @@ import { basename, extname } from 'node:path'
 import { LangrunError } from '../base/error.ts'
 import { findLanguage, ownerOf } from '../catalogue/catalogue.ts'
 import type { Language } from '../catalogue/recipe.ts'
-import { extensionOwners, launcherPath } from '../plan/publish.ts'
-import { type Launch, launchProgram, launchScript } from '../run/launch.ts'
+import { launcherPath } from '../plan/publish.ts'
+import { type Launch, launchProgram, launchScript, type Runnable } from '../run/launch.ts'
+import { chooseLanguage } from '../run/script-plan.ts'
 import type { Store } from '../store/store.ts'
 import { launcherFor } from './assets.ts'
-import { type Context, findInstalled, languageNamed, notInstalled, requireInstalled, requireProfile, stores } from './context.ts'
+import { type Context, claims, findInstalled, languageNamed, requireInstalled, requireProfile } from './context.ts'
+import { installOnFirstUse } from './first-use.ts'
 import { prepareStore } from './tools.ts'
 
 export interface RunOptions {
@@ -17,12 +19,10 @@ export interface RunOptions {
   readonly profile?: string
 }
 
-export function run(context: Context, file: string, args: readonly string[], options: RunOptions): never {
+export async function run(context: Context, file: string, args: readonly string[], options: RunOptions): Promise<never> {
   requireProfile(options.profile ?? context.settings.profile)
   if (!existsSync(file)) throw new LangrunError('not-found', `cannot run ${file}`, { cause: 'there is no such file' })
-  const language = options.language === undefined ? languageOf(context, file) : languageNamed(context, options.language)
-  const runnable = findInstalled(context, language)
-  if (runnable === undefined) throw notInstalled(language, `cannot run ${file}`)
+  const runnable = await runnableFor(context, file, options)
   launchScript(runnable, launchOf(context, runnable.store), file, args)
 }
 
@@ -56,13 +56,16 @@ function launchOf(context: Context, store: Store): Launch {
   return { launcher, cache: context.settings.cache, environment: context.settings.environment }
 }
 
-/** By the file's ending as the stores say, then as the catalogue says; without an ending by the interpreter that its first line names. */
+async function runnableFor(context: Context, file: string, { language: name }: RunOptions): Promise<Runnable> {
+  const claimed = name === undefined ? claims(context, extname(file).slice(1)) : undefined
+  if (claimed !== undefined) return chooseLanguage(file, claimed.runnables).runnable
+  const language = name === undefined ? languageOf(context, file) : languageNamed(context, name)
+  return findInstalled(context, language) ?? (await installOnFirstUse(context, language, `cannot run ${file}`))
+}
+
+/** Of a file that no installed language claims: by its ending, or without one by the interpreter that its first line names. */
 function languageOf(context: Context, file: string): Language {
-  const extension = extname(file).slice(1) || basename(file)
-  for (const store of stores(context)) {
-    const owner = extensionOwners(store, context.catalogue).get(extension)
-    if (owner !== undefined) return languageNamed(context, owner)
-  }
+  const extension = extname(file).slice(1)
   const owner = ownerOf(context.catalogue, extension)
   if (owner !== undefined) return owner
   const named = interpreterOf(file)

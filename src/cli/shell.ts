@@ -3,11 +3,13 @@
 import { accessSync, constants } from 'node:fs'
 import { basename, isAbsolute, join } from 'node:path'
 import { LangrunError } from '../base/error.ts'
+import { allExtensions, claimants } from '../catalogue/catalogue.ts'
 import { readKernel } from '../host/kernel.ts'
-import { extensionOwners, launcherPath, publishRunner, runnerPath } from '../plan/publish.ts'
+import { launcherPath, publishRunner, runnerPath } from '../plan/publish.ts'
 import { become } from '../run/launch.ts'
+import { findProject } from '../run/project.ts'
 import { shellPlan } from '../run/shell.ts'
-import { type Context, stores } from './context.ts'
+import { allInstalled, type Context, claims, languageNamed } from './context.ts'
 import { prepareStore } from './tools.ts'
 
 /** @param words a program and its arguments, instead of the user's shell */
@@ -26,12 +28,43 @@ export function shell(context: Context, words: readonly string[]): never {
   become({ launcher, cache: settings.cache, environment: settings.environment }, steps, ['', ...args])
 }
 
-/** One runner for each ending of an installed language, from the user's own store: the system's languages are found by it as well. */
+/**
+ * What makes every login shell a langrun shell. The login shell waits outside: if langrun cannot start one, it is there to go on with,
+ * and nobody is locked out.
+ */
+export const HOOK = `# langrun: dot-slash in every login shell. At the end of ~/.profile, ~/.bash_profile or ~/.zprofile.
+if [ -z "\${LANGRUN_SHELL-}" ] && [ -t 0 ] && langrun shell -- true 2>/dev/null; then
+  langrun shell
+  exit
+fi
+`
+
+/**
+ * A runner for each ending: of the whole catalogue, so that what is installed later is there at once, or of the languages that the folder's
+ * langrun.toml names. They are in the user's own store; the system's languages are found by them as well.
+ */
 function runners(context: Context): Map<string, string> {
   const { userStore, systemStore } = context.settings
-  const owners = new Map([...stores(context)].reverse().flatMap((store) => [...extensionOwners(store, context.catalogue)]))
+  const owners = extensionsHere(context)
   for (const language of new Set(owners.values())) publishRunner(userStore, language, systemStore.path)
   return new Map([...owners].map(([extension, language]) => [extension, runnerPath(userStore, language)]))
+}
+
+/** extension → language */
+function extensionsHere(context: Context): Map<string, string> {
+  const { catalogue } = context
+  const wanted = findProject(process.cwd())?.project.languages?.map((name) => languageNamed(context, name).name)
+  const able = (extension: string): string[] => [
+    ...(claims(context, extension)?.runnables.map(({ language }) => language.name) ?? []),
+    ...claimants(catalogue, extension).map(({ name }) => name),
+  ]
+  const extensions = new Set([...allExtensions(catalogue), ...allInstalled(context).flatMap(({ language }) => language.extensions)])
+  return new Map(
+    [...extensions].flatMap((extension) => {
+      const owner = able(extension).find((name) => wanted === undefined || wanted.includes(name))
+      return owner === undefined ? [] : [[extension, owner] as const]
+    }),
+  )
 }
 
 /** As execvp(3). @throws LangrunError `not-found` */

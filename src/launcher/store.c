@@ -8,6 +8,7 @@
 static long open_store(const struct start *start, const char *store);
 static long open_trusted(const struct start *start, int folder, const char *name, int flags, const char *store);
 static long open_named(const struct start *start, int plans, const char *store, const char *name, bool extension);
+static bool may_be_roots(const file_status *status);
 static bool some_ids_are_hidden(void);
 
 const char *variable(char *const *envp, const char *name)
@@ -57,10 +58,14 @@ bool find_langrun(const struct start *start, char path[PATH_LIMIT])
 	for (int i = 0; i < 2; i++) {
 		long store = open_store(start, stores[i]);
 		if (store < 0) continue;
-		long file = open_trusted(start, (int)store, "bin/langrun", O_PATH, stores[i]);
+		long file = open_at((int)store, "bin/langrun", O_PATH);
 		SYS(close, store);
 		if (file < 0) continue;
+		/* A caller's store links to the langrun that the caller installed with, often root's: langrun looked at its owner then. */
+		file_status status;
+		bool good = trusted(start, (int)file, stores[i]) || (i == 0 && status_of((int)file, &status) >= 0 && may_be_roots(&status));
 		SYS(close, file);
+		if (!good) continue;
 		struct text text = text_in(path, PATH_LIMIT);
 		add(&text, stores[i]);
 		add(&text, "/bin/langrun");
@@ -98,8 +103,7 @@ bool trusted(const struct start *start, int fd, const char *under)
 	/* In a user namespace without root's uid, root's files show the overflow uid, as do other users'. Only root can have made
 	 * the system store's fixed path, so there it means root. */
 	const char *system = start->trailer.system;
-	return status.st_uid == OVERFLOW_ID && system && starts_with(under, system) && (!under[length(system)] || under[length(system)] == '/') &&
-	       some_ids_are_hidden();
+	return system && starts_with(under, system) && (!under[length(system)] || under[length(system)] == '/') && may_be_roots(&status);
 }
 
 void read_trailer(struct start *start, char bytes[TRAILER_SIZE])
@@ -137,6 +141,11 @@ static long open_trusted(const struct start *start, int folder, const char *name
 	if (fd < 0 || trusted(start, (int)fd, store)) return fd;
 	SYS(close, fd);
 	return -EPERM;
+}
+
+static bool may_be_roots(const file_status *status)
+{
+	return !(status->st_mode & 022) && status->st_uid == OVERFLOW_ID && some_ids_are_hidden();
 }
 
 static bool some_ids_are_hidden(void)

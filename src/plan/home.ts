@@ -7,6 +7,7 @@
 
 import { existsSync, lstatSync, readdirSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
+import { linkTarget } from '../base/files.ts'
 import { ARGUMENTS, type Language, SCRIPT } from '../catalogue/recipe.ts'
 import type { Step } from './format.ts'
 import { findProgram } from './program.ts'
@@ -143,8 +144,4 @@ function entries(path: string): string[] {
 
 function isFolder(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
-}
-
-function linkTarget(path: string): string | undefined {
-  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ? readlinkSync(path) : undefined
 }

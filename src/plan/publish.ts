@@ -4,9 +4,9 @@
  * Each file appears by rename, so that a script that starts at the same moment gets the old or the new one.
  */
 
-import { existsSync, mkdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { replaceFile, replaceLink } from '../base/files.ts'
+import { linkTarget, replaceFile, replaceLink } from '../base/files.ts'
 import { allExtensions, type Catalogue, claimants, withLanguages } from '../catalogue/catalogue.ts'
 import type { Language } from '../catalogue/recipe.ts'
 import { type Installed, listInstalled, names, readChoices, rootfsOf, type Store } from '../store/store.ts'
@@ -55,35 +55,57 @@ export function unpublish(store: Store, language: Language): void {
 }
 
 /**
- * Point every extension at the installed language that runs it: the user's choice, else the recipe that owns it, else any that can.
- *
- * @returns the owners, extension → language
+ * Point every extension at the installed language that runs it. Where several can, each script decides (`run/script-plan.ts`): the
+ * extension's plan then sends the launcher to the script's own.
  */
-export function linkExtensions(store: Store, catalogue: Catalogue): Map<string, string> {
-  const owners = extensionOwners(store, catalogue)
-  const wanted = new Map<string, string>()
-  for (const [extension, language] of owners) {
-    for (const profile of PROFILES) wanted.set(`.${extension}.${profile}`, `${language}.${profile}`)
-  }
+export function linkExtensions(store: Store, catalogue: Catalogue): void {
   const folder = join(store.path, 'plans')
+  const wanted = new Map(
+    [...extensionClaims(store, catalogue)].flatMap(([extension, able]) =>
+      PROFILES.map((profile) => [`.${extension}.${profile}`, { extension, able, profile }]),
+    ),
+  )
   for (const name of names(folder)) if (name.startsWith('.') && !wanted.has(name)) rmSync(join(folder, name))
-  for (const [name, target] of wanted) if (linkTarget(join(folder, name)) !== target) replaceLink(join(folder, name), target)
-  return owners
+  for (const [name, { extension, able, profile }] of wanted) {
+    const place = join(folder, name)
+    const target = `${able[0]}.${profile}`
+    // Written anew each time: the scripts' plans depend on its time, and are made anew with it.
+    if (able.length > 1)
+      replaceFile(
+        place,
+        encodePlan([
+          ['language', able[0]!],
+          ['per-script', scriptPlanName(extension)],
+        ]),
+      )
+    else if (linkTarget(place) !== target) replaceLink(place, target)
+  }
 }
 
+/** What plans of scripts with this ending are called in the cache. */
+export function scriptPlanName(extension: string): string {
+  return `ending-${extension}`
+}
+
+/** The first of a store's claimants for each extension. */
 export function extensionOwners(store: Store, catalogue: Catalogue): Map<string, string> {
+  return new Map([...extensionClaims(store, catalogue)].map(([extension, able]) => [extension, able[0]!]))
+}
+
+/** extension → the installed languages that can run it: the user's choice first, then the recipe that owns it, then others. */
+export function extensionClaims(store: Store, catalogue: Catalogue): Map<string, readonly string[]> {
   const all = listInstalled(store)
   const installed = new Set(all.map(({ name }) => name))
   const known = withLanguages(catalogue, all.map(recipeOf))
   const choices = readChoices(store)
-  const owners = new Map<string, string>()
+  const claims = new Map<string, readonly string[]>()
   for (const extension of allExtensions(known)) {
     const chosen = choices[extension]
     const candidates = [...(chosen === undefined ? [] : [chosen]), ...claimants(known, extension).map(({ name }) => name)]
-    const owner = candidates.find((name) => installed.has(name))
-    if (owner !== undefined) owners.set(extension, owner)
+    const able = [...new Set(candidates)].filter((name) => installed.has(name))
+    if (able.length > 0) claims.set(extension, able)
   }
-  return owners
+  return claims
 }
 
 /** The language as it was when it was installed; its examples are not kept. */
@@ -93,12 +115,4 @@ export function recipeOf({ recipe }: Installed): Language {
 
 function shimPath(store: Store, language: Language): string {
   return join(store.path, 'shims', basename(language.command[0]!))
-}
-
-function linkTarget(path: string): string | undefined {
-  try {
-    return readlinkSync(path)
-  } catch {
-    return undefined
-  }
 }

@@ -1,7 +1,6 @@
 /** Hand this process over to the launcher: Node is gone, and the script has our pid, terminal and descriptors. */
 
-import { realpathSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { sha256 } from '../base/digest.ts'
 import { LangrunError } from '../base/error.ts'
 import { ensureFolder, readIfThere, replaceFile } from '../base/files.ts'
@@ -10,6 +9,7 @@ import { encodePlan, type Step } from '../plan/format.ts'
 import { homePlan } from '../plan/home.ts'
 import { reveal } from '../plan/reveal.ts'
 import { rootfsOf, type Store } from '../store/store.ts'
+import { scriptPlan } from './script-plan.ts'
 
 /** An installed language with the store that holds it. */
 export interface Runnable {
@@ -36,13 +36,6 @@ export function launchProgram(runnable: Runnable, launch: Launch, command: reado
   const rootfs = rootfsOf(store, image)
   const steps = homePlan({ language, rootfs, command: [...command, ARGUMENTS] })
   become(launch, reveal(steps, rootfs, { cwd: process.cwd() }), ['', ...args])
-}
-
-/** The plan that starts `script`, a path as the caller gave it, from the current folder, wherever they lie. */
-export function scriptPlan({ language, store, image }: Runnable, script: string | undefined): Step[] {
-  const rootfs = rootfsOf(store, image)
-  const inSight = script === undefined ? {} : { script: realpathSync(script), folder: realpathSync(dirname(script)) }
-  return reveal(homePlan({ language, rootfs }), rootfs, { cwd: process.cwd(), ...inSight })
 }
 
 /** @param words the script's path and its arguments */
