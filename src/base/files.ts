@@ -10,7 +10,6 @@ import {
   openSync,
   readdirSync,
   readFileSync,
-  readlinkSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -59,28 +58,22 @@ export function readIfThere(path: string): string | undefined {
   }
 }
 
-/** Where a symbolic link points, or undefined if `path` is none. */
-export function linkTarget(path: string): string | undefined {
-  try {
-    return readlinkSync(path)
-  } catch {
-    return undefined
-  }
-}
-
 /** Make a folder and its parents with exactly `mode`, whatever the umask (the umask can only ever narrow 0755 here). */
 export function ensureFolder(path: string, mode = 0o755): void {
   mkdirSync(path, { recursive: true, mode })
 }
 
+/** Somebody may still write into what is being removed: the script of a langrun that was killed. */
+const PERSISTENT = { recursive: true, force: true, maxRetries: 10, retryDelay: 50 } as const
+
 /** Remove a folder and all in it, also what its owner made read-only. */
 export function removeTree(path: string): void {
   try {
-    rmSync(path, { recursive: true, force: true })
+    rmSync(path, PERSISTENT)
   } catch (error) {
     if (!isErrno(error, 'EACCES')) throw error
     openFolders(path)
-    rmSync(path, { recursive: true, force: true })
+    rmSync(path, PERSISTENT)
   }
 }
 
