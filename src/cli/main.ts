@@ -146,7 +146,7 @@ function makeProgress(isJson: boolean): Progress {
   const write = (text: string): void => void stderr.write(text)
   if (isJson) return jsonProgress(write)
   if (!stderr.isTTY) return lineProgress(write)
-  return barProgress({ isTerminal: true, columns: stderr.columns ?? 80, write })
+  return barProgress({ isTerminal: true, columns: stderr.columns || 80, write })
 }
 
 /** In place of the launcher, and as the launcher would: one line, 127 for what is not there, 125 for all else. */
