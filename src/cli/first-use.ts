@@ -2,7 +2,7 @@
 
 import { closeSync, openSync, readSync, writeSync } from 'node:fs'
 import type { Language } from '../catalogue/recipe.ts'
-import type { Runnable } from '../run/launch.ts'
+import type { Runnable } from '../run/runnable.ts'
 import { type Context, findInstalled, notInstalled } from './context.ts'
 import { installInto } from './install.ts'
 

@@ -2,7 +2,7 @@
 
 import { imageOf } from '../catalogue/catalogue.ts'
 import type { Language } from '../catalogue/recipe.ts'
-import type { Runnable } from '../run/launch.ts'
+import type { Runnable } from '../run/runnable.ts'
 import { type ImageInfo, readImage, rootfsOf } from '../store/store.ts'
 import { allInstalled, type Context, findInstalled, languageNamed } from './context.ts'
 import { megabytes, table } from './output.ts'

@@ -3,6 +3,7 @@
 import { accessSync, constants } from 'node:fs'
 import { basename, isAbsolute, join } from 'node:path'
 import { LangrunError } from '../base/error.ts'
+import { extensionLine } from '../binfmt/registry.ts'
 import { allExtensions, claimants } from '../catalogue/catalogue.ts'
 import { readKernel } from '../host/kernel.ts'
 import { launcherPath, publishRunner, runnerPath } from '../plan/publish.ts'
@@ -19,8 +20,7 @@ export function shell(context: Context, words: readonly string[]): never {
   prepareStore(context, settings.userStore)
   const steps = shellPlan({
     kernel: readKernel(),
-    prefix: settings.prefix,
-    runners: runners(context),
+    lines: [...runners(context)].map(([extension, runner]) => extensionLine(`${settings.prefix}${extension}`, extension, runner)),
     program: findOnHost(wanted, settings.environment['PATH'] ?? ''),
     name: words.length === 0 ? basename(wanted) : wanted,
   })

@@ -4,19 +4,13 @@ import { join } from 'node:path'
 import { sha256 } from '../base/digest.ts'
 import { LangrunError } from '../base/error.ts'
 import { ensureFolder, readIfThere, replaceFile } from '../base/files.ts'
-import { ARGUMENTS, type Language } from '../catalogue/recipe.ts'
+import { ARGUMENTS } from '../catalogue/recipe.ts'
 import { encodePlan, type Step } from '../plan/format.ts'
 import { homePlan } from '../plan/home.ts'
 import { reveal } from '../plan/reveal.ts'
-import { rootfsOf, type Store } from '../store/store.ts'
+import { rootfsOf } from '../store/store.ts'
+import type { Runnable } from './runnable.ts'
 import { scriptPlan } from './script-plan.ts'
-
-/** An installed language with the store that holds it. */
-export interface Runnable {
-  readonly language: Language
-  readonly store: Store
-  readonly image: string
-}
 
 export interface Launch {
   readonly launcher: string

@@ -15,8 +15,8 @@ import { homePlan } from '../plan/home.ts'
 import { planPath, scriptPlanName } from '../plan/publish.ts'
 import { reveal } from '../plan/reveal.ts'
 import { rootfsOf } from '../store/store.ts'
-import type { Runnable } from './launch.ts'
 import { findProject, projectPlaces } from './project.ts'
+import type { Runnable } from './runnable.ts'
 
 /** The plan that starts `script`, a path as the caller gave it, from the current folder, wherever they lie. */
 export function scriptPlan({ language, store, image }: Runnable, script: string | undefined): Step[] {

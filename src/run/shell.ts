@@ -5,29 +5,26 @@
  */
 
 import { LangrunError } from '../base/error.ts'
-import { extensionLine } from '../binfmt/registry.ts'
 import { BINFMT_FOLDER, isAtLeast, type Kernel, ROOTLESS_BINFMT } from '../host/kernel.ts'
 import type { Step } from '../plan/format.ts'
 
 export interface ShellInput {
   readonly kernel: Kernel
-  readonly prefix: string
-  /** extension → absolute path of the runner */
-  readonly runners: ReadonlyMap<string, string>
+  /** What to write into the registry. */
+  readonly lines: readonly string[]
   /** The program, absolute, and its argv[0]. */
   readonly program: string
   readonly name: string
 }
 
 /** @throws LangrunError `unsupported` if this kernel has no registry for user namespaces. */
-export function shellPlan({ kernel, prefix, runners, program, name }: ShellInput): Step[] {
+export function shellPlan({ kernel, lines, program, name }: ShellInput): Step[] {
   if (!isAtLeast(kernel.version, ROOTLESS_BINFMT)) {
     throw new LangrunError('unsupported', 'cannot open a langrun shell', {
       cause: `Linux ${kernel.release} has one registry for all; one for each user namespace came with ${ROOTLESS_BINFMT.join('.')}`,
       hint: 'register once for the whole machine: sudo langrun register',
     })
   }
-  const lines = [...runners].map(([extension, runner]) => extensionLine(`${prefix}${extension}`, extension, runner))
   return [
     ['language', 'shell'],
     ['namespace', 'user'],
