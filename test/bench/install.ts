@@ -16,6 +16,8 @@ const MOST = { clisp: { nothing: 2.5, second: 1 } } as const
 const FIRST = 'lua'
 /** What dpkg needs to run inside of a root, which mmdebstrap has it do; our images go without. */
 const FOR_DPKG = ['dpkg', 'perl-base', 'tar', 'diffutils']
+/** What maintainer scripts take for granted as essential: ucf calls getopt. */
+const FOR_SCRIPTS: Readonly<Record<string, readonly string[]>> = { r: ['util-linux'] }
 
 /** Clisp, whose bounds are known, and the language with the most files. */
 export function installSubjects(): string[] {
@@ -24,6 +26,7 @@ export function installSubjects(): string[] {
 }
 
 export function measureInstall(machine: Machine, language: string, times: number, report: (text: string) => void): Row[] {
+  const forScripts = [...FOR_DPKG, ...(FOR_SCRIPTS[language] ?? [])]
   const found: Record<'nothing' | 'second' | 'mmdebstrap', number[]> = { nothing: [], second: [], mmdebstrap: [] }
   let size = ''
   let note = spawnSync('mmdebstrap', ['--version']).error === undefined ? undefined : 'not measured: mmdebstrap is not installed'
@@ -38,7 +41,7 @@ export function measureInstall(machine: Machine, language: string, times: number
     found.second.push(timedInstall(machine, world, language))
     rmSync(world.folder, { recursive: true })
     if (note !== undefined) continue
-    const took = timedMmdebstrap(machine, packages)
+    const took = timedMmdebstrap(machine, [...packages, ...forScripts])
     if (typeof took === 'string') note = `failed: ${took}`
     else found.mmdebstrap.push(took)
   }
@@ -46,7 +49,7 @@ export function measureInstall(machine: Machine, language: string, times: number
   return [
     row(`${language} from nothing`, found.nothing, size, most?.nothing),
     row(`${language} as second language, packages cached`, found.second, size, most?.second),
-    row(`${language} by mmdebstrap, same packages`, found.mmdebstrap, note ?? `and ${FOR_DPKG.join(', ')} for itself`),
+    row(`${language} by mmdebstrap, same packages`, found.mmdebstrap, note ?? `and ${forScripts.join(', ')} for itself`),
   ]
 }
 
@@ -82,7 +85,7 @@ function timedMmdebstrap({ folder }: Machine, packages: readonly string[]): numb
   const target = join(folder, 'mmdebstrap')
   mkdirSync(target)
   const sources = [`${debian} trixie`, `${debian} trixie-updates`, `${security} trixie-security`].map((it) => `deb ${it} main\n`).join('')
-  const include = [...packages, ...FOR_DPKG].join(',')
+  const include = packages.join(',')
   const options = [
     '--mode=root',
     '--variant=custom',
@@ -93,17 +96,16 @@ function timedMmdebstrap({ folder }: Machine, packages: readonly string[]): numb
   let problem: string | undefined
   const seconds = timed(() => {
     const { status, stderr } = spawnSync('mmdebstrap', [...options, 'trixie', target, '-'], { input: sources, encoding: 'utf8' })
-    if (status !== 0)
-      problem =
-        stderr
-          .trim()
-          .split('\n')
-          .filter((line) => line.startsWith('E:'))
-          .at(0)
-          ?.slice(0, 120) ?? `status ${status}`
+    if (status !== 0) problem = reasonOf(stderr) ?? `status ${status}`
   })
   rmSync(target, { recursive: true, force: true })
   return problem ?? seconds
+}
+
+/** dpkg's own complaint says more than mmdebstrap's about dpkg. */
+function reasonOf(stderr: string): string | undefined {
+  const lines = stderr.split('\n')
+  return (lines.find((line) => /not found|^dpkg: error/.test(line)) ?? lines.find((line) => line.startsWith('E:')))?.slice(0, 120)
 }
 
 /** What was written before is flushed first: it is not this install's work. */
