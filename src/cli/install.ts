@@ -12,6 +12,7 @@ import { readChoices, readInstalled, type Store, writeChoices } from '../store/s
 import { type Context, chosenStore, languageNamed } from './context.ts'
 import { megabytes } from './output.ts'
 import { cacheOf } from './settings.ts'
+import { followInShell } from './shell-entries.ts'
 import { prepareStore } from './tools.ts'
 
 export interface StoreOptions {
@@ -25,6 +26,7 @@ export interface InstallOptions extends StoreOptions {
 export async function install(context: Context, names: readonly string[], { system = false, mirror }: InstallOptions): Promise<void> {
   const languages = [...new Set(names.map((name) => findLanguage(context.catalogue, name)))]
   const results = await installInto(context, chosenStore(context, system), languages, { mirror })
+  followInShell(context, languages)
   const value = results.map(({ language, image, changed }) => ({ name: language.name, image: image.digest, size: image.size, changed }))
   const text = results.map(({ language, image, changed }) => {
     const endings = language.extensions.map((it) => `.${it}`).join(' ')
