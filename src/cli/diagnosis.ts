@@ -1,5 +1,6 @@
 /** What `doctor` says, from what it found out: for each thing that langrun needs whether it is there, and the command that mends it. */
 
+import { dirname } from 'node:path'
 import { BINFMT_FOLDER, isAtLeast, type Kernel, ROOTLESS_BINFMT } from '../host/kernel.ts'
 
 export interface Finding {
@@ -61,17 +62,17 @@ function userNamespacesRemedy({ kernel, launcher, isContainer }: Facts): string 
 
 /**
  * Ubuntu 24.04 and later: a program that AppArmor confines by a profile saying `userns,` may make user namespaces; `unconfined`
- * otherwise changes nothing for it. Runners and launchers of every store are named, nothing else.
+ * otherwise changes nothing for it. Launchers, runners and shims of every store are named, nothing else. Quoted for the shell without
+ * a here-document, whose end would not be found behind our indentation.
  */
 function apparmorProfile(launcher: string): string {
+  const stores = [...new Set([dirname(dirname(launcher)), '/var/lib/langrun', '/home/*/.local/share/langrun'])]
   return [
-    "sudo tee /etc/apparmor.d/langrun >/dev/null <<'END' && sudo apparmor_parser -r /etc/apparmor.d/langrun",
-    'abi <abi/4.0>,',
+    "echo 'abi <abi/4.0>,",
     'include <tunables/global>',
-    `profile langrun {${launcher},@{HOME}/.local/share/langrun/{bin/launcher,runners/*,shims/*},/var/lib/langrun/{bin/launcher,runners/*,shims/*}} flags=(unconfined) {`,
+    `profile langrun "/{${stores.map((path) => path.slice(1)).join(',')}}/{bin/launcher,runners/*,shims/*}" flags=(unconfined) {`,
     '  userns,',
-    '}',
-    'END',
+    "}' | sudo tee /etc/apparmor.d/langrun && sudo apparmor_parser -r /etc/apparmor.d/langrun",
   ].join('\n')
 }
 
