@@ -10,9 +10,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isErrno, LangrunError } from '../base/error.ts'
 import { BINFMT_FOLDER } from '../host/kernel.ts'
-
-/** P: the original argv[0] is kept. O: the script arrives open. F: the interpreter is opened now, and serves containers too. Never C. */
-export const RUNNER_FLAGS = 'POF'
+import { type Magic, RUNNER_FLAGS, renderMagicLine } from '../host/magic.ts'
 
 export interface Entry {
   readonly name: string
@@ -29,6 +27,8 @@ export interface Entry {
 
 /** The kernel's BINPRM_BUF_SIZE less one: the longest interpreter it takes. */
 const LONGEST_INTERPRETER = 127
+/** Magic must lie within the first bytes (BINPRM_BUF_SIZE is 256, but the registry's own limit is half of it). */
+const MAGIC_WITHIN = 128
 /** MAX_REGISTER_LENGTH in fs/binfmt_misc.c. */
 const LONGEST_LINE = 1920
 
@@ -64,6 +64,18 @@ export function extensionLine(name: string, extension: string, interpreter: stri
   const refusal = refuse(name, extension, interpreter, line)
   if (refusal === undefined) return line
   throw new LangrunError('unsupported', `cannot register .${extension}`, { cause: refusal.why, hint: refusal.hint })
+}
+
+/** The line that registers a magic number. @throws LangrunError `unsupported` if the kernel would refuse it, with its reason. */
+export function magicLine(name: string, magic: Magic, interpreter: string, flags = RUNNER_FLAGS): string {
+  const line = renderMagicLine(name, magic, interpreter, flags)
+  const end = magic.offset + magic.magic.length
+  const refusal =
+    end > MAGIC_WITHIN
+      ? { why: `the kernel reads ${MAGIC_WITHIN} bytes of a file, not ${end}`, hint: 'choose a magic nearer to the start' }
+      : refuse(name, '', interpreter, line)
+  if (refusal === undefined) return line
+  throw new LangrunError('unsupported', `cannot register ${name}`, { cause: refusal.why, hint: refusal.hint })
 }
 
 function refuse(name: string, extension: string, interpreter: string, line: string): { why: string; hint: string } | undefined {

@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { LangrunError } from '../base/error.ts'
 import { BINFMT_FOLDER } from '../host/kernel.ts'
+import type { NamedLine } from './emulators.ts'
 import { type Entry, extensionLine, listEntries, register, remove } from './registry.ts'
 
 export interface Registration {
@@ -20,9 +21,14 @@ export function registerAll({ prefix, runners }: Registration): string[] {
     name: `${prefix}${extension}`,
     line: extensionLine(`${prefix}${extension}`, extension, runner),
   }))
+  registerLines(lines)
+  return lines.map(({ name }) => name)
+}
+
+/** Mount the registry if it is not, and register these lines, in this order. */
+export function registerLines(lines: readonly NamedLine[]): void {
   mountRegistry()
   for (const { name, line } of lines) register(name, line)
-  return lines.map(({ name }) => name)
 }
 
 /** Remove every entry of ours. @returns their names */

@@ -15,6 +15,7 @@ import type { Package } from '../debian/package.ts'
 import { resolve } from '../debian/resolve.ts'
 import { expandSuite, type Mirrors } from '../debian/source.ts'
 import { startUnpackers, type Unpackers, type WorkerCode } from '../debian/unpackers.ts'
+import { hostArchitecture } from '../host/architecture.ts'
 import { linkExtensions, publish } from '../plan/publish.ts'
 import { lockStore } from '../store/lock.ts'
 import { forgetDamaged, type ImageInfo, listInstalled, readInstalled, type Store, writeInstalled } from '../store/store.ts'
@@ -80,7 +81,7 @@ export async function install(input: InstallInput): Promise<InstallResult[]> {
 /** @returns recipe's name → image */
 async function makeImages(input: InstallInput, recipes: readonly ImageRecipe[]): Promise<Map<string, ImageInfo>> {
   const { store, standIns, launcher, progress } = input
-  const architecture = debianArchitecture(process.arch)
+  const architecture = hostArchitecture(process.arch)
   // Threads take as long to start as the index takes to come.
   await using unpackers = startUnpackers({ worker: input.worker, count: UNPACKERS })
   const closures = await resolveAll(input, recipes, architecture)
@@ -168,12 +169,4 @@ async function fetchAll({ store, cache, http, progress }: InstallInput, unpacker
   } catch (error) {
     throw explainDisk(error, `cannot unpack packages into ${store.path}`)
   }
-}
-
-/** https://wiki.debian.org/SupportedArchitectures */
-function debianArchitecture(node: string): string {
-  const names: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' }
-  const name = names[node]
-  if (name !== undefined) return name
-  throw new LangrunError('unsupported', `cannot install on ${node}`, { cause: 'langrun knows x64 and arm64' })
 }

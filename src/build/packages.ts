@@ -72,7 +72,7 @@ function isIntact(store: Store, wanted: Package): boolean {
 }
 
 /** @throws LangrunError `damaged` */
-export function readPackage(store: Store, { sha256, name }: Package): StoredPackage {
+export function readPackage(store: Store, { sha256, name }: Pick<Package, 'name'> & { readonly sha256: string }): StoredPackage {
   const folder = placeOf(store, sha256)
   try {
     const { packageVersion, entries, scripts } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))

@@ -6,6 +6,7 @@ import { Command, CommanderError, Option } from 'commander'
 import { exitStatus, LangrunError, render, renderLine } from '../base/error.ts'
 import type { Progress } from '../base/progress.ts'
 import { parseCatalogue } from '../catalogue/catalogue.ts'
+import { addArch, listArch, removeArch } from './arch.ts'
 import { loadAssets } from './assets.ts'
 import type { Context } from './context.ts'
 import { doctor } from './doctor.ts'
@@ -50,8 +51,9 @@ function makeProgram(contextFor: (json: boolean) => Context): Command {
     .exitOverride()
     .enablePositionalOptions()
     .configureHelp({ showGlobalOptions: false })
-  const add = (usage: string, description: string): Command =>
-    program.command(usage).description(description).option('--json', 'answer with one JSON document').exitOverride()
+  const addTo = (parent: Command, usage: string, description: string): Command =>
+    parent.command(usage).description(description).option('--json', 'answer with one JSON document').exitOverride()
+  const add = (usage: string, description: string): Command => addTo(program, usage, description)
   const of = (command: Command): Context => contextFor(command.opts()['json'] === true)
   /** For commands that write into a store: everybody can read what root installs, whatever root's umask. */
   const ofWriter = (command: Command): Context => {
@@ -98,6 +100,15 @@ function makeProgram(contextFor: (json: boolean) => Context): Command {
       if (options.hook) process.stdout.write(HOOK)
       else shell(of(command), words(name, args))
     })
+  const arch = program.command('arch').description('run programs of foreign architectures: langrun arch add arm64').exitOverride()
+  addTo(arch, 'add [architecture...]', 'add emulators and C libraries; as root for every user, else for your langrun shell')
+    .option('--all', 'every architecture, also without a name')
+    .option('--mirror <url>', 'the Debian mirror to use')
+    .action((names, options, command) => addArch(ofWriter(command), names, options))
+  addTo(arch, 'remove [architecture...]', 'remove them')
+    .option('--all', 'every architecture, also without a name')
+    .action((names, options, command) => removeArch(ofWriter(command), names, options))
+  addTo(arch, 'list', 'show which architectures were added').action((_options, command) => listArch(of(command)))
   add('doctor', 'tell what this host can do, what is missing, and how to mend it').action((_options, command) => {
     process.exitCode = doctor(of(command)) ? 0 : 1
   })

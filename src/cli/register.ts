@@ -1,7 +1,8 @@
 /** `register` and `unregister`: the whole machine's registry, for every user. */
 
 import { LangrunError } from '../base/error.ts'
-import { registerAll, unregisterAll } from '../binfmt/system.ts'
+import { emulatorEntries } from '../binfmt/emulators.ts'
+import { registerAll, registerLines, unregisterAll } from '../binfmt/system.ts'
 import { allExtensions, claimants, ownerOf } from '../catalogue/catalogue.ts'
 import { publishRunner, runnerPath } from '../plan/publish.ts'
 import type { Context } from './context.ts'
@@ -19,9 +20,11 @@ export function register(context: Context): void {
     if (!runners.has(extension)) publishRunner(store, language.name, store.path)
     runners.set(extension, runnerPath(store, language.name))
   }
+  const emulators = emulatorEntries([store], settings.prefix)
   const names = registerAll({ prefix: settings.prefix, runners })
+  registerLines(emulators)
   context.answer(
-    { registered: names },
+    { registered: [...names, ...emulators.map(({ name }) => name)] },
     `registered ${names.length} endings for every user: ${[...runners.keys()].map((it) => `.${it}`).join(' ')}\n`,
   )
 }

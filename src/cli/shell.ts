@@ -3,6 +3,7 @@
 import { accessSync, constants } from 'node:fs'
 import { basename, isAbsolute, join } from 'node:path'
 import { LangrunError } from '../base/error.ts'
+import { emulatorEntries } from '../binfmt/emulators.ts'
 import { extensionLine } from '../binfmt/registry.ts'
 import { allExtensions, claimants } from '../catalogue/catalogue.ts'
 import { readKernel } from '../host/kernel.ts'
@@ -10,7 +11,7 @@ import { launcherPath, publishRunner, runnerPath } from '../plan/publish.ts'
 import { become } from '../run/launch.ts'
 import { findProject } from '../run/project.ts'
 import { shellPlan } from '../run/shell.ts'
-import { allInstalled, type Context, claims, languageNamed } from './context.ts'
+import { allInstalled, type Context, claims, languageNamed, stores } from './context.ts'
 import { prepareStore } from './tools.ts'
 
 /** @param words a program and its arguments, instead of the user's shell */
@@ -20,7 +21,10 @@ export function shell(context: Context, words: readonly string[]): never {
   prepareStore(context, settings.userStore)
   const steps = shellPlan({
     kernel: readKernel(),
-    lines: [...runners(context)].map(([extension, runner]) => extensionLine(`${settings.prefix}${extension}`, extension, runner)),
+    lines: [
+      ...[...runners(context)].map(([extension, runner]) => extensionLine(`${settings.prefix}${extension}`, extension, runner)),
+      ...emulatorEntries(stores(context), settings.prefix).map(({ line }) => line),
+    ],
     program: findOnHost(wanted, settings.environment['PATH'] ?? ''),
     name: words.length === 0 ? basename(wanted) : wanted,
   })

@@ -31,11 +31,13 @@ export interface UnpackJob {
   readonly expected: Expected
   /** Of the caller's own; made if need be; must hold no `root` yet. */
   readonly folder: string
+  /** Paths of the only files that are wanted; reading ends when they are there. */
+  readonly only?: readonly string[] | undefined
 }
 
 /** @throws LangrunError `damaged` if the file is not what was downloaded, `untrusted` if it contains what it may not */
 export async function unpackDeb(job: UnpackJob, umask: number): Promise<Unpacked> {
-  const { name, deb, expected, folder } = job
+  const { name, deb, expected, folder, only } = job
   const fd = openSync(deb, 'r')
   try {
     verify(fd, deb, expected)
@@ -44,9 +46,9 @@ export async function unpackDeb(job: UnpackJob, umask: number): Promise<Unpacked
     const root = join(folder, 'root')
     mkdirSync(folder, { recursive: true })
     mkdirSync(root, 0o755)
-    const extractor = startExtractor(root, umask)
+    const extractor = startExtractor(root, umask, only)
     const data = pick(members, 'data.tar')
-    await readTar(decompress(data.name, readMember(fd, data)), extractor.open)
+    await readTar(decompress(data.name, readMember(fd, data)), extractor.open, extractor.isComplete)
     return { entries: extractor.finish(), scripts }
   } catch (error) {
     if (!(error instanceof LangrunError)) throw error

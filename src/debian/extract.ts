@@ -46,6 +46,8 @@ export interface ManifestEntry {
 
 export interface Extractor {
   open(entry: TarEntry): Sink | undefined
+  /** Whether all that was wanted is there. */
+  isComplete(): boolean
   /** Sorted by path, a folder before what is in it. Sets the folders' times and modes, which writing into them would change. */
   finish(): ManifestEntry[]
 }
@@ -54,8 +56,12 @@ export interface Extractor {
 const [FILE_MODE, DIR_MODE] = [0o777, 0o1777]
 const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
 
-/** @param root exists and is empty. @param umask the process's: a worker thread cannot set it */
-export function startExtractor(root: string, umask: number): Extractor {
+/**
+ * @param root exists and is empty
+ * @param umask the process's: a worker thread cannot set it
+ * @param only paths of the only files that are wanted
+ */
+export function startExtractor(root: string, umask: number, only?: readonly string[]): Extractor {
   const entries = new Map<string, ManifestEntry>()
 
   function place(name: string, isLink: boolean): string {
@@ -133,7 +139,7 @@ export function startExtractor(root: string, umask: number): Extractor {
   return {
     open(entry) {
       const path = place(entry.path, entry.type === 'link')
-      if (isLeftOut(path)) return undefined
+      if (only === undefined ? isLeftOut(path) : !only.includes(path)) return undefined
       if (path === '' && entry.type !== 'dir') throw refuse(entry.path, 'the root of a package is a folder')
       if (entry.type !== 'dir' && entries.has(path)) throw refuse(entry.path, 'it is there twice')
       if (entry.type === 'file') return openFile(entry, path)
@@ -142,6 +148,7 @@ export function startExtractor(root: string, umask: number): Extractor {
       else makeHardLink(entry, path)
       return undefined
     },
+    isComplete: () => only?.every((path) => entries.has(path)) ?? false,
     finish() {
       const sorted = [...entries.values()].sort((a, b) => (a.path < b.path ? -1 : 1))
       for (const entry of sorted.toReversed()) {

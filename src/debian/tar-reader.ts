@@ -46,11 +46,19 @@ const TYPES: Readonly<Record<string, EntryType>> = {
 
 /**
  * @param open is called for each entry; what it returns gets a file's bytes, or none does
+ * @param isComplete answers whether the rest need not be read
  * @throws LangrunError `untrusted` for what a package may not contain, `damaged` if it ends early
  */
-export async function readTar(pieces: AsyncIterable<Buffer>, open: (entry: TarEntry) => Sink | undefined): Promise<void> {
+export async function readTar(
+  pieces: AsyncIterable<Buffer>,
+  open: (entry: TarEntry) => Sink | undefined,
+  isComplete = (): boolean => false,
+): Promise<void> {
   const reader = startReader(open)
-  for await (const piece of pieces) reader.push(piece)
+  for await (const piece of pieces) {
+    reader.push(piece)
+    if (isComplete()) return
+  }
   reader.finish()
 }
 

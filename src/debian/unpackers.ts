@@ -21,9 +21,10 @@ export interface Unpackers extends AsyncDisposable {
   /**
    * Verify a .deb and unpack its files into `<folder>/root`, which must not be there yet.
    *
+   * @param only paths of the only files that are wanted
    * @throws LangrunError `damaged`, `untrusted`, `no-space`; what is left in `folder` is then garbage
    */
-  unpack(deb: string, folder: string, expected: Expected & { readonly name?: string }): Promise<Unpacked>
+  unpack(deb: string, folder: string, expected: Expected & { readonly name?: string }, only?: readonly string[]): Promise<Unpacked>
 }
 
 export interface UnpackersOptions {
@@ -47,8 +48,8 @@ export function startUnpackers({ worker, count }: UnpackersOptions): Unpackers {
   }
 
   return {
-    unpack(deb, folder, { name = basename(deb), size, sha256 }) {
-      const job: UnpackJob = { name, deb, folder, expected: { size, sha256 } } // no more than that: it is copied to the thread
+    unpack(deb, folder, { name = basename(deb), size, sha256 }, only) {
+      const job: UnpackJob = { name, deb, folder, expected: { size, sha256 }, only } // no more than that: it is copied to the thread
       if (closed) throw new Error('unpack after the unpackers were closed')
       return new Promise((resolve, reject) => {
         waiting.push({ job, resolve, reject })
@@ -64,14 +65,20 @@ export function startUnpackers({ worker, count }: UnpackersOptions): Unpackers {
 }
 
 /** Download and unpack: a file that has rotted in the cache is fetched once more. */
-export async function obtain(wanted: Wanted, folder: string, downloads: Downloads, unpackers: Unpackers): Promise<Unpacked> {
+export async function obtain(
+  wanted: Wanted & { readonly name?: string },
+  folder: string,
+  downloads: Downloads,
+  unpackers: Unpackers,
+  only?: readonly string[],
+): Promise<Unpacked> {
   try {
-    return await unpackers.unpack(await downloads.file(wanted), folder, wanted)
+    return await unpackers.unpack(await downloads.file(wanted), folder, wanted, only)
   } catch (error) {
     if (!(error instanceof LangrunError) || error.code !== 'damaged') throw error
     downloads.discard(wanted)
     rmSync(join(folder, 'root'), { recursive: true, force: true })
-    return await unpackers.unpack(await downloads.file(wanted), folder, wanted)
+    return await unpackers.unpack(await downloads.file(wanted), folder, wanted, only)
   }
 }
 

@@ -1,7 +1,8 @@
-/** Garbage collection: images that no language names and no process uses, packages that no image was made of. */
+/** Garbage collection: images that no language names and no process uses, packages that neither an image nor an architecture's libraries were made of. */
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { listEmulated } from './emulators.ts'
 import { listImages, listInstalled, names, type Store } from './store.ts'
 import { discard } from './transaction.ts'
 
@@ -16,7 +17,8 @@ export function collect(store: Store): Collected {
   const isUsed = imagesInUse()
   const images = names(join(store.path, 'images')).filter((digest) => !named.has(digest) && !isUsed(digest))
   for (const digest of images) discard(store, join(store.path, 'images', digest))
-  const needed = new Set(listImages(store).flatMap((image) => image.packages.map(({ sha256 }) => sha256)))
+  const needing = [...listImages(store).map(({ packages }) => packages), ...listEmulated(store).map(({ libraries }) => libraries)]
+  const needed = new Set(needing.flat().map(({ sha256 }) => sha256))
   const packages = names(join(store.path, 'packages')).filter((sha256) => !needed.has(sha256))
   for (const sha256 of packages) discard(store, join(store.path, 'packages', sha256))
   return { images, packages }
