@@ -48,7 +48,7 @@ export function foreignArchitectures(host: ArchitectureName): Architecture[] {
 
 /** @throws LangrunError `usage` for a name that we do not know */
 export function parseArchitecture(text: string): Architecture {
-  const name = Object.hasOwn(TABLE, text) ? (text as ArchitectureName) : ALIASES[text]
+  const name = Object.hasOwn(TABLE, text) ? (text as ArchitectureName) : Object.hasOwn(ALIASES, text) ? ALIASES[text] : undefined
   if (name !== undefined) return architecture(name)
   throw new LangrunError('usage', `cannot emulate the architecture "${text}"`, { cause: `langrun knows ${Object.keys(TABLE).join(', ')}` })
 }
