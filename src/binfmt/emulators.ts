@@ -1,6 +1,6 @@
 /** Entries for foreign architectures: each emulator by the magic of its programs. */
 
-import type { Architecture } from '../host/architecture.ts'
+import type { Architecture } from '../catalogue/architecture.ts'
 import { addedArchitectures, emulatorPath } from '../store/emulators.ts'
 import type { Store } from '../store/store.ts'
 import { magicLine } from './registry.ts'

@@ -9,8 +9,8 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isErrno, LangrunError } from '../base/error.ts'
+import { type Magic, RUNNER_FLAGS, renderMagicLine } from '../catalogue/magic.ts'
 import { BINFMT_FOLDER } from '../host/kernel.ts'
-import { type Magic, RUNNER_FLAGS, renderMagicLine } from '../host/magic.ts'
 
 export interface Entry {
   readonly name: string

@@ -10,7 +10,7 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { readIfThere, replaceFile } from '../base/files.ts'
-import { type Architecture, parseArchitecture } from '../host/architecture.ts'
+import { type Architecture, parseArchitecture } from '../catalogue/architecture.ts'
 import { names, type Store } from './store.ts'
 
 export interface Emulated {

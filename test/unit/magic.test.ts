@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { magicLine, parseEntry } from '../../src/binfmt/registry.ts'
-import { foreignArchitectures, parseArchitecture } from '../../src/host/architecture.ts'
-import { hasMagic } from '../../src/host/magic.ts'
+import { foreignArchitectures, parseArchitecture } from '../../src/catalogue/architecture.ts'
+import { hasMagic } from '../../src/catalogue/magic.ts'
 
 /** As Debian 13's qemu-user has them in usr/share/qemu/binfmt.d, each to its flags. */
 const DEBIAN: Readonly<Record<string, string>> = {
