@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-export interface Engine extends AsyncDisposable {
+export interface Engine {
   readonly client: string
   readonly address: string
   /** Make an image of a root file system of ours. @returns its name */
@@ -15,8 +15,8 @@ export interface Engine extends AsyncDisposable {
 
 const START_MS = 20_000
 
-/** @param group who may use the socket @throws Error that says why there is none */
-export async function startEngine(group: string): Promise<Engine> {
+/** @param stack stops it, also if it is still starting @param group who may use the socket @throws Error that says why there is none */
+export async function startEngine(stack: AsyncDisposableStack, group: string): Promise<Engine> {
   const [daemon, client] = ['dockerd', 'docker'].map(find)
   if (daemon === undefined || client === undefined) throw new Error('dockerd or docker is not installed')
   const folder = mkdtempSync(join(tmpdir(), 'langrun-bench-docker-'))
@@ -40,12 +40,12 @@ export async function startEngine(group: string): Promise<Engine> {
     rmSync(folder, { recursive: true, force: true })
   }
 
+  stack.defer(stop)
   for (const end = Date.now() + START_MS; Date.now() < end && child.exitCode === null; await sleep(200)) {
     if (spawnSync(client, ['-H', address, 'version']).status !== 0) continue
-    return { client, address, importImage, [Symbol.asyncDispose]: stop }
+    return { client, address, importImage }
   }
   const last = readFileSync(log, 'utf8').trim().split('\n').at(-1)
-  await stop()
   throw new Error(`dockerd does not start: ${last}`)
 
   function importImage(name: string, rootfs: string): string {

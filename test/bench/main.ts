@@ -40,17 +40,31 @@ const { values: options } = parseArgs({
 
 if (options.help) process.stdout.write(USAGE)
 else if (!isRoot) process.stdout.write(`not measured: this needs root\n${USAGE}`)
-else await bench()
+else await takingAllBack(bench)
 
-async function bench(): Promise<void> {
+async function takingAllBack(work: (stack: AsyncDisposableStack) => Promise<void>): Promise<void> {
+  const stack = new AsyncDisposableStack()
+  let interrupted: Promise<never> | undefined
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(signal, () => {
+      interrupted ??= stack.disposeAsync().then(() => process.exit(130))
+    })
+  }
+  try {
+    await work(stack)
+  } catch (error) {
+    // What was taken back is missed at once, before all of it is.
+    await interrupted
+    throw error
+  } finally {
+    await stack.disposeAsync()
+  }
+}
+
+async function bench(stack: AsyncDisposableStack): Promise<void> {
   if (!existsSync(LANGRUN)) execFileSync(process.execPath, [join(ROOT, 'scripts/build.ts')], { stdio: 'inherit' })
   const wanted = new Set(options.only.split(','))
   const rows: Row[] = []
-  await using stack = new AsyncDisposableStack()
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.once(signal, () => void stack.disposeAsync().finally(() => process.exit(130)))
-  }
-
   const load = readFileSync('/proc/loadavg', 'utf8').split(' ').slice(0, 3).join(' ')
   const machine = prepareMachine(stack)
   report(`installing ${options.languages}`)
@@ -80,8 +94,9 @@ async function bench(): Promise<void> {
 
 async function anEngine(stack: AsyncDisposableStack, group: string): Promise<Engine | string> {
   try {
-    return stack.use(await startEngine(group))
+    return await startEngine(stack, group)
   } catch (error) {
+    if (stack.disposed) throw error // interrupted
     return error instanceof Error ? error.message : String(error)
   }
 }
