@@ -75,8 +75,17 @@ WantedBy=timers.target
 `
 }
 
-/** https://manpages.debian.org/update-binfmts: no letter for O there. */
-export function supportFormat(text: { readonly interpreter: string; readonly match: readonly string[]; readonly flags: string }): string {
-  const yes = (flag: string): string => (text.flags.includes(flag) ? 'yes' : 'no')
-  return ['package langrun', `interpreter ${text.interpreter}`, ...text.match, `credentials ${yes('C')}`, `preserve ${yes('P')}`, `fix_binary ${yes('F')}`, ''].join('\n')
+export interface SupportFormat {
+  /** Whose entry it is: `package` in the format's words. */
+  readonly owner: string
+  readonly interpreter: string
+  readonly match: readonly string[]
+  readonly flags: string
+}
+
+/** A file of /usr/share/binfmts. update-binfmts(8) knows no O: the launcher opens the script itself where O is missing. */
+export function supportFormat({ owner, interpreter, match, flags }: SupportFormat): string {
+  const yes = (flag: string): string => (flags.includes(flag) ? 'yes' : 'no')
+  const lines = [`package ${owner}`, `interpreter ${interpreter}`, ...match]
+  return [...lines, `credentials ${yes('C')}`, `preserve ${yes('P')}`, `fix_binary ${yes('F')}`, ''].join('\n')
 }

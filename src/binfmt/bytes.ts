@@ -26,7 +26,9 @@ export function parseMask(text: string): Buffer {
 /** `7f454c46 (".ELF")`: for people. */
 export function showBytes(bytes: Uint8Array): string {
   const hex = Buffer.from(bytes).toString('hex')
-  const text = Buffer.from(bytes).toString('latin1').replaceAll(/[^ -~]/g, '.')
+  const text = Buffer.from(bytes)
+    .toString('latin1')
+    .replaceAll(/[^ -~]/g, '.')
   return /[ -~]{2}/.test(Buffer.from(bytes).toString('latin1')) ? `${hex} ("${text}")` : hex
 }
 

@@ -36,8 +36,8 @@ const DELIMITERS = ':,|!%@~^=+'
 export function encodeDefinition(definition: Definition): string {
   const problem = problemOf(definition)
   if (problem === undefined) return encode(definition)
-  const what = definition.match.kind === 'extension' && definition.name === '' ? 'an entry without a name' : definition.name
-  throw new LangrunError('unsupported', `cannot register ${what}`, { cause: problem[0], hint: problem[1] })
+  const what = definition.match.kind === 'extension' ? `.${definition.match.extension}` : definition.name
+  throw new LangrunError('unsupported', `cannot register ${what || 'an entry without a name'}`, { cause: problem[0], hint: problem[1] })
 }
 
 /** What a line asks for; undefined if the kernel would not understand it. */
@@ -47,8 +47,8 @@ export function parseDefinition(line: string): Definition | undefined {
   const rest = { name, interpreter, flags: sortFlags(flags.trim()) }
   if (type === 'E') return { ...rest, match: { kind: 'extension', extension: magic } }
   if (type !== 'M') return undefined
-  const bits = mask === '' ? undefined : unescape(mask)
-  return { ...rest, match: { kind: 'magic', offset: Number(offset), magic: unescape(magic), mask: bits } }
+  const bits = mask === '' ? undefined : unescapeHex(mask)
+  return { ...rest, match: { kind: 'magic', offset: Number(offset), magic: unescapeHex(magic), mask: bits } }
 }
 
 /** `FOP` → `POF`: as the kernel shows them. */
@@ -60,7 +60,15 @@ function encode({ name, match, interpreter, flags }: Definition): string {
   const fields =
     match.kind === 'extension'
       ? [name, 'E', '', match.extension, '', interpreter, flags]
-      : [name, 'M', `${match.offset}`, renderBytes(match.magic), match.mask === undefined ? '' : renderBytes(match.mask), interpreter, flags]
+      : [
+          name,
+          'M',
+          `${match.offset}`,
+          renderBytes(match.magic),
+          match.mask === undefined ? '' : renderBytes(match.mask),
+          interpreter,
+          flags,
+        ]
   const delimiter = delimiterFor(fields.join('')) ?? ':'
   return delimiter + fields.join(delimiter)
 }
@@ -75,7 +83,8 @@ function problemOf(definition: Definition): readonly [string, string] | undefine
   const line = encode(definition)
   if (name === '') return ['its name is empty', 'give it a name']
   if (name === 'register' || name === 'status') return [`"${name}" is a file of the kernel's own there`, 'choose another name']
-  if (name === '.' || name === '..' || hasForbidden(name)) return [`an entry is a file: "${name}" cannot be its name`, 'choose another name']
+  if (name === '.' || name === '..' || hasForbidden(name))
+    return [`an entry is a file: "${name}" cannot be its name`, 'choose another name']
   if (Buffer.byteLength(name) > LONGEST_NAME) return [`its name has more than ${LONGEST_NAME} bytes`, 'choose a shorter name']
   const problem = problemOfMatch(definition.match)
   if (problem !== undefined) return problem
@@ -102,7 +111,10 @@ function problemOfMatch(match: Match): readonly [string, string] | undefined {
     if (extension === '') return ['its extension is empty', 'give what follows the last dot: lisp']
     if (hasForbidden(extension)) return [`".${extension}" cannot be the end of a file's name`, 'choose another extension']
     if (extension.includes('.')) {
-      return [`the kernel compares what follows the last dot, never ".${extension}"`, `choose ${extension.slice(extension.lastIndexOf('.') + 1)}`]
+      return [
+        `the kernel compares what follows the last dot, never ".${extension}"`,
+        `choose ${extension.slice(extension.lastIndexOf('.') + 1)}`,
+      ]
     }
     return undefined
   }
@@ -110,7 +122,10 @@ function problemOfMatch(match: Match): readonly [string, string] | undefined {
   if (magic.length === 0) return ['its magic is empty: every file would match', 'give at least one byte']
   if (!Number.isInteger(offset) || offset < 0) return [`"${offset}" is no offset`, 'give a number of bytes, 0 or more']
   if (offset + magic.length > MAGIC_WITHIN) {
-    return [`the kernel looks at the first ${MAGIC_WITHIN} bytes of a file, and the magic ends at ${offset + magic.length}`, 'choose bytes nearer to the start']
+    return [
+      `the kernel looks at the first ${MAGIC_WITHIN} bytes of a file, and the magic ends at ${offset + magic.length}`,
+      'choose bytes nearer to the start',
+    ]
   }
   if (mask === undefined) return undefined
   if (mask.length !== magic.length) return [`its mask has ${mask.length} bytes, and its magic ${magic.length}`, 'make them equally long']
@@ -122,7 +137,7 @@ function hasForbidden(text: string): boolean {
 }
 
 /** As the kernel's string_unescape with UNESCAPE_HEX. */
-function unescape(text: string): Buffer {
+function unescapeHex(text: string): Buffer {
   return Buffer.from(
     Buffer.from(text)
       .toString('latin1')

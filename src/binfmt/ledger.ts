@@ -73,9 +73,7 @@ export function undoAll(paper: Paper): void {
 function removeLines(place: string): void {
   const text = readIfThere(place)
   if (text === undefined) return
-  const without = text
-    .replace(new RegExp(`\n${BROKEN}\n[^]*?${END}\n`), '')
-    .replace(new RegExp(`^${BEGIN}\n[^]*?${END}\n`, 'm'), '')
+  const without = text.replace(new RegExp(`\n${BROKEN}\n[^]*?${END}\n`), '').replace(new RegExp(`^${BEGIN}\n[^]*?${END}\n`, 'm'), '')
   if (without !== text) replaceFile(place, without, statSync(place).mode & 0o777)
 }
 

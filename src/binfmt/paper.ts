@@ -1,8 +1,9 @@
 /**
  * Registrations on paper: what is to be in the kernel's registry after each boot.
  *
- *     /etc/binfmt.d/langrun-register.conf     the endings and architectures of `langrun register`
- *     /etc/binfmt.d/langrun-<name>.conf       one of `langrun binfmt add --persist`, `langrun binfmt bind`
+ *     /etc/binfmt.d/langrun-register.conf        the endings of `langrun register`
+ *     /etc/binfmt.d/langrun-arch.conf            the emulators of `langrun arch add`
+ *     /etc/binfmt.d/langrun-entry-<name>.conf    one of `langrun binfmt add --persist` or `langrun binfmt bind`
  *
  * in the format of binfmt.d(5) on every host, whoever reads it at boot (`persist.ts`): one place, one format.
  */
@@ -12,8 +13,8 @@ import { basename, join } from 'node:path'
 import { ensureFolder, readIfThere, replaceFile } from '../base/files.ts'
 import { type Definition, encodeDefinition, parseDefinition } from './definition.ts'
 
-/** The kernel allows no entry of this name, so no other file of ours has it. */
 export const MAIN_GROUP = 'register'
+export const ARCH_GROUP = 'arch'
 /** By the precedence of systemd-binfmt(8): a file hides those of the same name further down. */
 const FOLDERS = ['etc/binfmt.d', 'run/binfmt.d', 'usr/local/lib/binfmt.d', 'usr/lib/binfmt.d', 'lib/binfmt.d'] as const
 /** The database of Debian's update-binfmts(8). */
@@ -31,6 +32,11 @@ export interface Paper {
   readonly prefix: string
 }
 
+/** The group of an entry that stands alone. */
+export function groupOf(name: string): string {
+  return `entry-${name}`
+}
+
 export function paperPath({ root, prefix }: Paper, group: string): string {
   return join(root, FOLDERS[0], `${prefix}${group}.conf`)
 }
@@ -38,7 +44,10 @@ export function paperPath({ root, prefix }: Paper, group: string): string {
 export function writePaper(paper: Paper, group: string, definitions: readonly Definition[]): void {
   ensureFolder(join(paper.root, FOLDERS[0]))
   const lines = definitions.map((it) => `${encodeDefinition(it)}\n`)
-  replaceFile(paperPath(paper, group), `# Written by langrun. To take it back: langrun unregister, or langrun binfmt remove NAME.\n${lines.join('')}`)
+  replaceFile(
+    paperPath(paper, group),
+    `# Written by langrun. To take it back: langrun unregister, or langrun binfmt remove NAME.\n${lines.join('')}`,
+  )
 }
 
 export function removePaper(paper: Paper, group: string): void {

@@ -5,7 +5,7 @@
  * | systemd                    | systemd-binfmt.service; nothing to add                                   |
  * | systemd-unit               | /etc/systemd/system/langrun.service                                      |
  * | binfmt-support             | update-binfmts, from a copy of each entry in /usr/share/binfmts          |
- * | openrc                     | OpenRC's own service `binfmt`, added to the runlevel boot                 |
+ * | openrc                     | OpenRC's own service `binfmt`, added to the runlevel boot                |
  * | openrc-local               | /etc/local.d/langrun.start                                               |
  * | sysvinit                   | /etc/init.d/langrun; a line in /etc/fstab for the mount                  |
  * | rc-local                   | lines in /etc/rc.local; a line in /etc/fstab for the mount               |
@@ -73,7 +73,11 @@ export function addHealer(persistence: Persistence): 'timer' | 'cron' | 'nothing
     return 'timer'
   }
   if (!existsSync(join(root, 'etc/cron.d'))) return 'nothing'
-  makeFile(persistence, `/etc/cron.d/${name}-heal`, `# Written by langrun: registers its formats again if other software wiped them.\n* * * * * root ${heal}\n`)
+  makeFile(
+    persistence,
+    `/etc/cron.d/${name}-heal`,
+    `# Written by langrun: registers its formats again if other software wiped them.\n* * * * * root ${heal}\n`,
+  )
   return 'cron'
 }
 
@@ -82,26 +86,31 @@ function addReader(persistence: Persistence, { registrar }: Boot): void {
   switch (registrar) {
     case 'systemd':
     case 'none':
-      return
+      break
     case 'systemd-unit':
       makeFile(persistence, `/etc/systemd/system/${name}.service`, systemdService(persistence.heal))
       makeFolder(persistence, '/etc/systemd/system/multi-user.target.wants')
       makeLink(persistence, `/etc/systemd/system/multi-user.target.wants/${name}.service`, `../${name}.service`)
-      return persistence.run('systemctl', 'daemon-reload')
+      persistence.run('systemctl', 'daemon-reload')
+      break
     case 'binfmt-support':
-      return copyForSupport(persistence)
+      copyForSupport(persistence)
+      break
     case 'openrc':
       makeFolder(persistence, '/etc/runlevels/boot')
-      return makeLink(persistence, '/etc/runlevels/boot/binfmt', '/etc/init.d/binfmt')
+      makeLink(persistence, '/etc/runlevels/boot/binfmt', '/etc/init.d/binfmt')
+      break
     case 'openrc-local':
-      return makeFile(persistence, `/etc/local.d/${name}.start`, localScript(persistence), 0o755)
+      makeFile(persistence, `/etc/local.d/${name}.start`, localScript(persistence), 0o755)
+      break
     case 'sysvinit':
       makeFile(persistence, `/etc/init.d/${name}`, initScript(persistence, name), 0o755)
       for (const level of [2, 3, 4, 5]) makeLink(persistence, `/etc/rc${level}.d/S20${name}`, `../init.d/${name}`)
-      return addMount(persistence)
+      addMount(persistence)
+      break
     case 'rc-local':
       addLines(persistence, '/etc/rc.local', registerCommands(persistence))
-      return addMount(persistence)
+      addMount(persistence)
   }
 }
 
@@ -126,7 +135,7 @@ function copyForSupport(persistence: Persistence): void {
   makeFolder(persistence, `/${SUPPORT_FORMATS}`)
   for (const { definition } of readPaper(persistence)) {
     const place = join(persistence.root, SUPPORT_FORMATS, definition.name)
-    const text = supportText(definition)
+    const text = supportText(persistence, definition)
     if (readIfThere(place) === text) continue
     replaceFile(place, text)
     persistence.run('update-binfmts', '--import', definition.name)
@@ -139,26 +148,26 @@ function removeStaleFormats(persistence: Persistence): void {
   if (!existsSync(folder)) return
   const wanted = new Set(readPaper(persistence).map(({ definition }) => definition.name))
   for (const name of readdirSync(folder)) {
-    if (wanted.has(name) || !readIfThere(join(folder, name))?.startsWith(`package langrun\n`) || !isOurs(persistence, name)) continue
+    if (wanted.has(name) || !readIfThere(join(folder, name))?.startsWith(`package ${serviceName(persistence)}\n`)) continue
     persistence.run('update-binfmts', '--unimport', name)
     rmSync(join(folder, name))
   }
 }
 
-/** update-binfmts keeps one name for all; another langrun's registrations (of tests) have another prefix. */
-function isOurs({ prefix, root }: Persistence, name: string): boolean {
-  return name.startsWith(prefix) || readIfThere(join(root, 'var/lib/binfmts', name))?.startsWith('langrun\n') === true
-}
-
-function supportText({ match, interpreter, flags }: Definition): string {
+/** The format of a package's file in /usr/share/binfmts (update-binfmts(8), FORMAT FILES). */
+function supportText(persistence: Persistence, { match, interpreter, flags }: Definition): string {
   const lines =
     match.kind === 'extension'
       ? [`extension ${match.extension}`]
-      : [`magic ${renderBytes(match.magic)}`, `offset ${match.offset}`, ...(match.mask === undefined ? [] : [`mask ${renderBytes(match.mask)}`])]
-  return supportFormat({ interpreter, match: lines, flags })
+      : [
+          `magic ${renderBytes(match.magic)}`,
+          `offset ${match.offset}`,
+          ...(match.mask === undefined ? [] : [`mask ${renderBytes(match.mask)}`]),
+        ]
+  return supportFormat({ owner: serviceName(persistence), interpreter, match: lines, flags })
 }
 
-/** `langrun-` → `langrun`. */
+/** `langrun-` → `langrun`. A test's langrun has a prefix of its own, and leaves ours alone. */
 function serviceName({ prefix }: Paper): string {
   return prefix.replace(/-+$/, '')
 }

@@ -143,7 +143,10 @@ function write(path: string, text: string, what: string, ignored?: string): void
   } catch (error) {
     if (ignored !== undefined && isErrno(error, ignored)) return
     if (isErrno(error, 'EACCES') || isErrno(error, 'EPERM') || isErrno(error, 'EROFS')) {
-      throw new LangrunError('permission', `cannot ${what}`, { cause: error, hint: 'try again as root, with sudo (in a container: --privileged)' })
+      throw new LangrunError('permission', `cannot ${what}`, {
+        cause: error,
+        hint: 'try again as root, with sudo (in a container: --privileged)',
+      })
     }
     throw new LangrunError('failed', `cannot ${what}`, { cause: error, hint: 'see what this host lacks: langrun doctor' })
   }

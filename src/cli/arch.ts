@@ -5,7 +5,10 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { LangrunError } from '../base/error.ts'
 import { openHttp } from '../base/http.ts'
-import { emulatorEntry, emulatorName } from '../binfmt/emulators.ts'
+import { parseDefinition } from '../binfmt/definition.ts'
+import { emulatorEntries, emulatorEntry, emulatorName } from '../binfmt/emulators.ts'
+import { ARCH_GROUP } from '../binfmt/paper.ts'
+import { forget, persist } from '../binfmt/persist.ts'
 import { type Entry, listEntries, remove } from '../binfmt/registry.ts'
 import { registerLines } from '../binfmt/system.ts'
 import { addArchitectures, removeArchitectures } from '../build/emulate.ts'
@@ -16,6 +19,7 @@ import { type Emulated, readEmulated } from '../store/emulators.ts'
 import type { Store } from '../store/store.ts'
 import { type Context, chosenStore, stores } from './context.ts'
 import { table } from './output.ts'
+import { persistenceOf } from './persistence.ts'
 import { cacheOf } from './settings.ts'
 import { prepareStore } from './tools.ts'
 
@@ -34,7 +38,14 @@ export async function addArch(context: Context, names: readonly string[], option
   const architectures = asked.filter((it) => !native.includes(it))
   const entries = architectures.map((architecture) => emulatorEntry(store, settings.prefix, architecture))
   const added = architectures.length === 0 ? [] : await bringArchitectures(context, store, architectures, options.mirror)
-  if (settings.isRoot) registerLines(entries)
+  if (settings.isRoot) {
+    persist(
+      persistenceOf(context),
+      ARCH_GROUP,
+      emulatorEntries([store], settings.prefix).flatMap(({ line }) => parseDefinition(line) ?? []),
+    )
+    registerLines(entries)
+  }
   for (const { name } of native) {
     context.remark(`${name}: this kernel runs its programs itself; nothing to add (dynamic ones need their libraries on the host)`)
   }
@@ -97,7 +108,10 @@ export async function removeArch(context: Context, names: readonly string[], opt
     })
   }
   const architectures = asked.filter(isThere)
-  if (settings.isRoot) for (const architecture of architectures) remove(emulatorName(settings.prefix, architecture))
+  for (const name of settings.isRoot ? architectures.map((it) => emulatorName(settings.prefix, it)) : []) {
+    forget(persistenceOf(context), name)
+    remove(name)
+  }
   await removeArchitectures({ store, launcher, architectures, progress })
   context.answer(
     architectures.map(({ name }) => name),
