@@ -95,6 +95,7 @@ static void take_stack(struct start *start, long *stack)
 	for (; at[0] != AT_NULL; at += 2) {
 		switch (at[0]) {
 		case AT_EXECFD: start->script_fd = at[1]; break;
+		case AT_FLAGS: start->keeps_argv0 = at[1] & PRESERVE_ARGV0; break;
 		case AT_EUID: start->uid = (unsigned)at[1]; break;
 		case AT_EGID: start->gid = (unsigned)at[1]; break;
 		case AT_SECURE:
@@ -114,11 +115,14 @@ static void take_runner(struct start *start, char **arguments)
 	start->profile = profile && profile[0] ? profile : "home";
 	if (!is_profile(start->profile)) die(STATUS_SETUP, "cannot use the profile that LANGRUN_PROFILE names:", start->profile, 0, "see `langrun help profiles`");
 	start->args = arguments;
-	if (start->trailer.shim && start->script_fd < 0) return;
+	bool by_registry = start->script_fd >= 0 || start->keeps_argv0;
+	if (start->trailer.shim && !by_registry) return;
 	if (!arguments[0]) die(STATUS_USAGE, "this is the runner of", start->trailer.language, 0, "it needs a script: <runner> SCRIPT [ARGUMENT…]");
 	start->script = arguments[0];
+	/* Entries of Debian's binfmt-support have P, but cannot have O unless C comes with it. */
+	if (by_registry && start->script_fd < 0) start->script_fd = open_at(AT_FDCWD, start->script, O_RDONLY);
 	/* With the flag P the original argv[0] follows the path. */
-	start->args = arguments + (start->script_fd >= 0 && arguments[1] ? 2 : 1);
+	start->args = arguments + (by_registry && arguments[1] ? 2 : 1);
 }
 
 /* The file that --plan names. */

@@ -23,13 +23,15 @@ const root = (command: string): Step => ({ as: 'root', command })
 const user = (command: string): Step => ({ as: USER, command })
 
 const LISP = '(format t "~a~%" (+ 1 2)) (ext:exit 7)'
-const writeScripts = user(`echo '${LISP}' >a.lisp; echo 'print(3)' >a.py; chmod +x a.lisp a.py`)
+const PYTHON = 'import sys; print(sys.argv)'
+const writeScripts = user(`echo '${LISP}' >a.lisp; echo '${PYTHON}' >a.py; chmod +x a.lisp a.py`)
 const lisp = user('./a.lisp')
-const python = user('./a.py')
+const python = user('./a.py "two words" ""')
 const entries = root('ls /proc/sys/fs/binfmt_misc')
 
 const ran = (stdout: string, status: number) => ({ stdout, stderr: '', status })
 const THREE_SEVEN = ran('3\n', 7)
+const ARGUMENTS = ran("['./a.py', 'two words', '']\n", 0)
 
 suite('after a reboot', { concurrency: 1 }, () => {
   const tools = ['qemu-system-x86_64', 'mmdebstrap', 'mke2fs']
@@ -72,7 +74,7 @@ suite('after a reboot', { concurrency: 1 }, () => {
     const { install, register, ...done } = await start(t, steps, { maxSeconds: INSTALL_SECONDS })
     assert.equal(install.status, 0, install.stderr)
     assert.equal(register.status, 0, register.stderr)
-    assert.deepEqual([done.lisp, done.python], [THREE_SEVEN, ran('3\n', 0)])
+    assert.deepEqual([done.lisp, done.python], [THREE_SEVEN, ARGUMENTS])
     assert.match(done.entries.stdout, /^langrun-lisp$/m)
   })
 
@@ -94,7 +96,7 @@ suite('after a reboot', { concurrency: 1 }, () => {
       unregister: root('langrun unregister'),
     }
     const done = await start(t, steps)
-    assert.deepEqual([done.lisp, done.python], [THREE_SEVEN, ran('3\n', 0)], 'after the reboot')
+    assert.deepEqual([done.lisp, done.python], [THREE_SEVEN, ARGUMENTS], 'after the reboot')
     assert.match(done.unit.stdout, /^ +Active: active \(exited\)/m)
     assert.match(done.entries.stdout, /^langrun-lisp$/m)
     assert.notEqual(done.wiped.status, 7)
@@ -132,7 +134,7 @@ suite('after a reboot', { concurrency: 1 }, () => {
       left: root('update-binfmts --display | grep langrun; ls /proc/sys/fs/binfmt_misc /var/lib/binfmts | grep langrun'),
     }
     const done = await start(t, steps)
-    assert.deepEqual([done.lisp, done.python], [THREE_SEVEN, ran('3\n', 0)], 'after the reboot')
+    assert.deepEqual([done.lisp, done.python], [THREE_SEVEN, ARGUMENTS], 'after the reboot')
     assert.equal(done.unit.stdout, 'active\ninactive\n')
     assert.match(done.display.stdout, /^langrun-lisp \(enabled\):$/m)
     assert.equal(done.unregister.status, 0, done.unregister.stderr)
@@ -145,7 +147,7 @@ suite('after a reboot', { concurrency: 1 }, () => {
     const done = await start(t, steps, { kernel: image.oldKernel })
     assert.match(done.kernel.stdout, /^6\.1\./)
     assert.equal(done.register.status, 0, done.register.stderr)
-    assert.deepEqual([done.lisp, done.python], [THREE_SEVEN, ran('3\n', 0)])
+    assert.deepEqual([done.lisp, done.python], [THREE_SEVEN, ARGUMENTS])
     const reason = `Linux ${done.kernel.stdout.trim()} has one registry for all; one for each user namespace came with 6.7`
     assert.deepEqual([done.shell.status, done.shell.stderr.split('\n')[1]], [1, `  because: ${reason}`])
   })
