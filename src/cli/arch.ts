@@ -16,7 +16,7 @@ import { type Architecture, foreignArchitectures, hostArchitecture, parseArchite
 import { chooseMirrors } from '../debian/mirror.ts'
 import { readKernel } from '../host/kernel.ts'
 import { type Emulated, readEmulated } from '../store/emulators.ts'
-import type { Store } from '../store/store.ts'
+import { listInstalled, type Store } from '../store/store.ts'
 import { type Context, chosenStore, stores } from './context.ts'
 import { table } from './output.ts'
 import { persistenceOf } from './persistence.ts'
@@ -108,6 +108,7 @@ export async function removeArch(context: Context, names: readonly string[], opt
     })
   }
   const architectures = asked.filter(isThere)
+  for (const { name } of architectures) requireUnused(store, name)
   for (const name of settings.isRoot ? architectures.map((it) => emulatorName(settings.prefix, it)) : []) {
     forget(persistenceOf(context), name)
     remove(name)
@@ -117,6 +118,13 @@ export async function removeArch(context: Context, names: readonly string[], opt
     architectures.map(({ name }) => name),
     architectures.map(({ name }) => `removed ${name}\n`).join(''),
   )
+}
+
+function requireUnused(store: Store, architecture: string): void {
+  const users = listInstalled(store).filter(({ recipe }) => recipe['architecture'] === architecture)
+  if (users.length === 0) return
+  const names = users.map(({ name }) => name).join(' ')
+  throw new LangrunError('usage', `cannot remove ${architecture}`, { cause: `${names} needs it`, hint: `langrun uninstall ${names}` })
 }
 
 export function listArch(context: Context): void {
@@ -150,11 +158,14 @@ export function listArch(context: Context): void {
 function choose(names: readonly string[], { all = false }: ArchOptions): Architecture[] {
   const host = hostArchitecture(process.arch)
   if (names.length === 0 || all) return foreignArchitectures(host).filter(({ name }) => name !== 'amd64' || all)
-  return [...new Set(names)].map((name) => {
-    const architecture = parseArchitecture(name)
-    if (architecture.name !== host) return architecture
-    throw new LangrunError('usage', `cannot emulate ${name}`, { cause: 'it is the architecture of this machine' })
-  })
+  return [...new Set(names)].map(requireForeign)
+}
+
+/** @throws LangrunError `usage` for the architecture of this machine, and for one that we do not know */
+export function requireForeign(name: string): Architecture {
+  const architecture = parseArchitecture(name)
+  if (architecture.name !== hostArchitecture(process.arch)) return architecture
+  throw new LangrunError('usage', `cannot emulate ${name}`, { cause: 'it is the architecture of this machine' })
 }
 
 function isFor({ magic, enabled }: Entry, architecture: Architecture): boolean {

@@ -64,6 +64,7 @@ function makeProgram(contextFor: (json: boolean) => Context): Command {
   add('install <language...>', 'install languages for yourself, or for everyone with --system')
     .option('--system', 'for every user of this machine (as root)')
     .option('--mirror <url>', 'the Debian mirror to use')
+    .option('--arch <architecture>', 'emulated, as NAME-ARCHITECTURE: langrun install --arch arm64 python')
     .action((names, options, command) => install(ofWriter(command), names, options))
   add('uninstall <language...>', 'remove languages, and the images that nothing else needs')
     .option('--system', 'from the store for every user (as root)')

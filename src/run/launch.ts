@@ -5,6 +5,7 @@ import { sha256 } from '../base/digest.ts'
 import { LangrunError } from '../base/error.ts'
 import { ensureFolder, readIfThere, replaceFile } from '../base/files.ts'
 import { ARGUMENTS } from '../catalogue/recipe.ts'
+import { emulatorLine } from '../plan/emulation.ts'
 import { encodePlan, type Step } from '../plan/format.ts'
 import { homePlan } from '../plan/home.ts'
 import { reveal } from '../plan/reveal.ts'
@@ -28,7 +29,7 @@ export function launchScript(runnable: Runnable, launch: Launch, script: string,
 export function launchProgram(runnable: Runnable, launch: Launch, command: readonly string[], args: readonly string[]): never {
   const { language, store, image } = runnable
   const rootfs = rootfsOf(store, image)
-  const steps = homePlan({ language, rootfs, command: [...command, ARGUMENTS] })
+  const steps = homePlan({ language, rootfs, command: [...command, ARGUMENTS], emulator: emulatorLine(store, language.architecture) })
   become(launch, reveal(steps, rootfs, { cwd: process.cwd() }), ['', ...args])
 }
 

@@ -10,6 +10,7 @@ import { closeSync, openSync, readFileSync, readSync, realpathSync, statSync } f
 import { dirname, extname, join } from 'node:path'
 import { ensureFolder, replaceFile } from '../base/files.ts'
 import { recognize } from '../catalogue/content.ts'
+import { emulatorLine } from '../plan/emulation.ts'
 import { encodePlan, type Step } from '../plan/format.ts'
 import { homePlan } from '../plan/home.ts'
 import { planPath, scriptPlanName } from '../plan/publish.ts'
@@ -22,7 +23,10 @@ import type { Runnable } from './runnable.ts'
 export function scriptPlan({ language, store, image }: Runnable, script: string | undefined): Step[] {
   const rootfs = rootfsOf(store, image)
   const inSight = script === undefined ? {} : { script: realpathSync(script), folder: realpathSync(dirname(script)) }
-  return reveal(homePlan({ language, rootfs }), rootfs, { cwd: process.cwd(), ...inSight })
+  return reveal(homePlan({ language, rootfs, emulator: emulatorLine(store, language.architecture) }), rootfs, {
+    cwd: process.cwd(),
+    ...inSight,
+  })
 }
 
 export interface Choice {
@@ -63,7 +67,7 @@ export function keepChoice(cache: string, script: string, { runnable, by }: Choi
   const steps = [
     ...inputs([planPath(claimed, `.${extension}`, profile), planPath(runnable.store, runnable.language.name, profile)]),
     ...projectInputs(dirname(path), by === 'folder'),
-    ...homePlan({ language: runnable.language, rootfs }),
+    ...homePlan({ language: runnable.language, rootfs, emulator: emulatorLine(runnable.store, runnable.language.architecture) }),
   ]
   replaceFile(join(folder, `${name}-${hashScript(path)}.plan`), encodePlan(steps))
 }
