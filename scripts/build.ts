@@ -11,21 +11,9 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type BuildOptions, build, type Plugin } from 'esbuild'
+import { type BuildOptions, build } from 'esbuild'
 import { parseCatalogue } from '../src/catalogue/catalogue.ts'
 import type { Assets } from '../src/cli/assets.ts'
-
-/**
- * `import process from 'node:process'` (commander) makes Node read every property of it, and reading process.stdin puts descriptor 0 into
- * non-blocking mode: what we become would find EAGAIN there. The global is the same object.
- */
-const globalProcess: Plugin = {
-  name: 'global-process',
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^(node:)?process$/ }, () => ({ path: 'process', namespace: 'global' }))
-    onLoad({ filter: /.*/, namespace: 'global' }, () => ({ contents: 'export default globalThis.process' }))
-  },
-}
 
 const root = join(import.meta.dirname, '..')
 const dist = join(root, 'dist')
@@ -66,7 +54,6 @@ async function buildBundle(built: Record<string, string>): Promise<void> {
     minify: true,
     legalComments: 'none',
     absWorkingDir: root,
-    plugins: [globalProcess],
   } as const satisfies BuildOptions
   const worker = await build({ ...options, entryPoints: ['src/debian/unpack-worker.ts'], write: false, format: 'cjs' })
   const assets: Assets = { ...readAssets(), worker: worker.outputFiles[0]!.text, launchers: built }

@@ -1,7 +1,6 @@
 /** The first use of a language that is not installed: ask, install, go on; or say what to type. */
 
 import { closeSync, openSync, readSync, writeSync } from 'node:fs'
-import { isatty } from 'node:tty'
 import type { Language } from '../catalogue/recipe.ts'
 import type { Runnable } from '../run/runnable.ts'
 import { type Context, findInstalled, notInstalled } from './context.ts'
@@ -15,8 +14,7 @@ import { installInto } from './install.ts'
  */
 export async function installOnFirstUse(context: Context, language: Language, what: string): Promise<Runnable> {
   const { firstUse } = context.settings.config
-  // Not process.stdin: to touch it makes the script's input non-blocking.
-  const isDialogue = isatty(0) && isatty(2)
+  const isDialogue = process.stdin.isTTY === true && process.stderr.isTTY === true
   const isWanted =
     firstUse === 'always' || (firstUse === 'ask' && isDialogue && ask(`${language.name} is not installed. Install it now? [Y/n] `))
   if (!isWanted) throw notInstalled(language, what)

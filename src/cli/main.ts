@@ -1,8 +1,7 @@
 /** The program: parse the command line, build the context, call the command, show what came of it. */
 
-import { existsSync, realpathSync, writeSync } from 'node:fs'
+import { existsSync, realpathSync } from 'node:fs'
 import { isSea } from 'node:sea'
-import { isatty } from 'node:tty'
 import { Command, CommanderError, Option } from 'commander'
 import { exitStatus, LangrunError, render, renderLine } from '../base/error.ts'
 import type { Progress } from '../base/progress.ts'
@@ -157,12 +156,12 @@ function makeContext(isJson: boolean): Context {
   }
 }
 
-/** By descriptor: to touch process.stderr puts a pipe or socket there into non-blocking mode, which what we become would inherit. */
 function makeProgress(isJson: boolean): Progress {
-  const write = (text: string): void => void writeSync(2, text)
+  const { stderr } = process
+  const write = (text: string): void => void stderr.write(text)
   if (isJson) return jsonProgress(write)
-  if (!isatty(2)) return lineProgress(write)
-  return barProgress({ isTerminal: true, columns: process.stderr.columns ?? 80, write })
+  if (!stderr.isTTY) return lineProgress(write)
+  return barProgress({ isTerminal: true, columns: stderr.columns || 80, write })
 }
 
 /** In place of the launcher, and as the launcher would: one line, 127 for what is not there, 125 for all else. */

@@ -34,6 +34,7 @@ static bool shows_all(const struct start *start, const struct plan *plan);
 static bool shows_file(const struct plan *plan, long fd);
 static void enter_folder(const struct start *start, const struct plan *plan);
 static void restore_dispositions(uint64_t ignored);
+static void restore_blocking(void);
 static _Noreturn void not_installed(const struct start *start);
 static _Noreturn void not_shown(const struct start *start);
 static _Noreturn void no_folder(const struct start *start);
@@ -137,8 +138,10 @@ static const char *take_options(struct start *start, char **arguments)
 		}
 		if (!arguments[1]) usage();
 		if (equal(arguments[0], "--plan")) plan = arguments[1];
-		else if (equal(arguments[0], "--ignore-signals") && parse_number(arguments[1], 16, &ignored)) restore_dispositions(ignored);
-		else if (equal(arguments[0], "--syncfs")) {
+		else if (equal(arguments[0], "--ignore-signals") && parse_number(arguments[1], 16, &ignored)) {
+			restore_dispositions(ignored);
+			restore_blocking();
+		} else if (equal(arguments[0], "--syncfs")) {
 			long fd = must(open_at(AT_FDCWD, arguments[1], O_RDONLY), "cannot open", arguments[1]);
 			must(SYS(syncfs, fd), "cannot flush the file system of", arguments[1]);
 			leave(0);
@@ -230,6 +233,16 @@ static void restore_dispositions(uint64_t ignored)
 		struct { const void *handler; unsigned long flags; void *restorer; uint64_t mask; } action = {0};
 		if (ignored >> (signal - 1) & 1) action.handler = (const void *)1;
 		SYS(rt_sigaction, signal, &action, 0, sizeof(uint64_t));
+	}
+}
+
+/* Node, which starts us so, reads and writes pipes and sockets without waiting, and leaves them in that mode; the program would
+ * take EAGAIN for an error or an end. */
+static void restore_blocking(void)
+{
+	for (int fd = 0; fd <= 2; fd++) {
+		long flags = SYS(fcntl, fd, F_GETFL, 0);
+		if (flags >= 0 && flags & O_NONBLOCK) SYS(fcntl, fd, F_SETFL, flags & ~(long)O_NONBLOCK);
 	}
 }
 
