@@ -7,7 +7,7 @@
  */
 
 import { parseArchitecture } from '../catalogue/architecture.ts'
-import { renderMagicLine } from '../catalogue/magic.ts'
+import { RUNNER_FLAGS, renderBytes } from '../catalogue/magic.ts'
 import type { Language } from '../catalogue/recipe.ts'
 import { BINFMT_FOLDER } from '../host/kernel.ts'
 import { emulatorPath } from '../store/emulators.ts'
@@ -32,7 +32,11 @@ export function emulatedLanguage(language: Language, architecture: string): Lang
 export function emulatorLine(store: Store, architecture: string | undefined): string | undefined {
   if (architecture === undefined) return undefined
   const known = parseArchitecture(architecture)
-  return renderMagicLine(`qemu-${known.qemu}`, known.magic, emulatorPath(store, known))
+  const { offset, magic, mask = Buffer.alloc(0) } = known.magic
+  const fields = [`qemu-${known.qemu}`, 'M', `${offset}`, renderBytes(magic), renderBytes(mask), emulatorPath(store, known), RUNNER_FLAGS]
+  // A line begins with its delimiter; the path alone may have a colon in it.
+  const delimiter = [':', '|', ','].find((it) => !store.path.includes(it)) ?? ':'
+  return `${delimiter}${fields.join(delimiter)}`
 }
 
 /** For a plan whose identity is `root`, after /proc. */
