@@ -9,6 +9,7 @@ export const DO_NOTHING = [
     'update-rc.d',
     'service',
     'systemctl',
+    'pam-auth-update',
     'deb-systemd-helper',
     'deb-systemd-invoke',
     'start-stop-daemon',

@@ -42,6 +42,8 @@ const LEFT_OVER = [
   'etc/passwd-',
   'etc/group-',
   'usr/share/debconf',
+  // links that update-alternatives makes to manual pages
+  'usr/share/man',
 ] as const
 
 /** OpenSSL's built-in places for certificates (OPENSSLDIR): the package openssl, which images do without, has these links. */

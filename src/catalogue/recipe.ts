@@ -26,6 +26,8 @@ export interface Language {
   readonly extensions: readonly string[]
   /** Endings that it can run but leaves to another language unless the user says so (`langrun default`). */
   readonly also: readonly string[]
+  /** Bytes, in hexadecimal, that every file of this format begins with and no other file does: it needs no ending then. */
+  readonly magic?: string | undefined
   readonly aliases: readonly string[]
   /** The name of a recipe in `images/`. */
   readonly image: string
@@ -46,7 +48,8 @@ export interface Language {
 export interface Example {
   readonly name: string
   readonly file: string
-  readonly script: string
+  /** Its content: `script`, or of a binary format `base64`. */
+  readonly script: string | Uint8Array
   readonly args: readonly string[]
   readonly stdin: string
   readonly stdout: string
@@ -73,6 +76,7 @@ export function parseLanguage(name: string, text: string, file: string): Languag
     title: fields.string('title') ?? name,
     extensions: fields.strings('extensions').map((extension) => fields.extension(extension)),
     also: fields.strings('also').map((extension) => fields.extension(extension)),
+    ...(fields.has('magic') && { magic: fields.magic('magic') }),
     aliases: fields.strings('aliases'),
     image: fields.string('image') ?? name,
     command: fields.strings('command'),
@@ -108,14 +112,15 @@ function parseExample(fields: Fields, index: number, language: string): Example 
   const example: Example = {
     name: fields.string('name') ?? `example ${index + 1}`,
     file: fields.string('file') ?? '',
-    script: fields.string('script') ?? '',
+    script: fields.has('base64') ? Buffer.from(fields.string('base64') ?? '', 'base64') : (fields.string('script') ?? ''),
     args: fields.strings('args'),
     stdin: fields.string('stdin') ?? '',
     stdout: fields.string('stdout') ?? '',
     status: fields.integer('status') ?? 0,
   }
   fields.end()
-  if (example.file === '' || example.script === '') throw fields.wrong('script', `an example of ${language} needs both file and script`)
+  if (example.file === '' || example.script.length === 0)
+    throw fields.wrong('script', `an example of ${language} needs a file, and script or base64`)
   return example
 }
 
@@ -168,6 +173,13 @@ class Fields {
     const value = this.#take(name) ?? []
     if (Array.isArray(value) && value.every(isTable)) return value.map((item, index) => new Fields(item, this.#file, `${name}[${index}].`))
     throw this.wrong(name, 'it must be a list of tables')
+  }
+
+  magic(name: string): string {
+    const value = this.string(name) ?? ''
+    // Fewer bytes than four are shared by too much.
+    if (/^([0-9a-f]{2}){4,128}$/.test(value)) return value
+    throw this.wrong(name, 'it must be four bytes or more, in hexadecimal: "0061736d"')
   }
 
   extension(text: string): string {

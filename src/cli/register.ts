@@ -66,7 +66,14 @@ function endings({ settings, catalogue, ...context }: Context): Definition[] {
   const store = settings.systemStore
   prepareStore({ settings, catalogue, ...context }, store)
   const published = new Set<string>()
-  return allExtensions(catalogue).flatMap((extension) => {
+  const byMagic = [...catalogue.languages.values()].flatMap(({ name, magic }) => {
+    if (magic === undefined) return []
+    publishRunner(store, name, store.path)
+    published.add(name)
+    const match = { kind: 'magic', offset: 0, magic: Buffer.from(magic, 'hex') } as const
+    return [{ name: `${settings.prefix}magic-${name}`, match, interpreter: runnerPath(store, name), flags: RUNNER_FLAGS }]
+  })
+  const byEnding = allExtensions(catalogue).flatMap((extension) => {
     const language = ownerOf(catalogue, extension) ?? claimants(catalogue, extension)[0]
     if (language === undefined) return []
     if (!published.has(language.name)) publishRunner(store, language.name, store.path)
@@ -74,6 +81,8 @@ function endings({ settings, catalogue, ...context }: Context): Definition[] {
     const interpreter = runnerPath(store, language.name)
     return [{ name: `${settings.prefix}${extension}`, match: { kind: 'extension', extension }, interpreter, flags: RUNNER_FLAGS } as const]
   })
+  // The last one registered wins: an ending says more than a magic.
+  return [...byMagic, ...byEnding]
 }
 
 function healOnce(context: Context): void {

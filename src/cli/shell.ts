@@ -4,7 +4,7 @@ import { accessSync, constants } from 'node:fs'
 import { basename, isAbsolute, join } from 'node:path'
 import { LangrunError } from '../base/error.ts'
 import { emulatorEntries } from '../binfmt/emulators.ts'
-import { extensionLine } from '../binfmt/registry.ts'
+import { extensionLine, magicLine } from '../binfmt/registry.ts'
 import { allExtensions, claimants } from '../catalogue/catalogue.ts'
 import { readKernel } from '../host/kernel.ts'
 import { launcherPath, publishRunner, runnerPath } from '../plan/publish.ts'
@@ -22,6 +22,7 @@ export function shell(context: Context, words: readonly string[]): never {
   const steps = shellPlan({
     kernel: readKernel(),
     lines: [
+      ...magicLines(context),
       ...[...runners(context)].map(([extension, runner]) => extensionLine(`${settings.prefix}${extension}`, extension, runner)),
       ...emulatorEntries(stores(context), settings.prefix).map(({ line }) => line),
     ],
@@ -52,6 +53,16 @@ function runners(context: Context): Map<string, string> {
   const owners = extensionsHere(context)
   for (const language of new Set(owners.values())) publishRunner(userStore, language, systemStore.path)
   return new Map([...owners].map(([extension, language]) => [extension, runnerPath(userStore, language)]))
+}
+
+/** By the magic of formats that have one. */
+function magicLines({ settings, catalogue }: Context): string[] {
+  const { userStore, systemStore, prefix } = settings
+  return [...catalogue.languages.values()].flatMap(({ name, magic }) => {
+    if (magic === undefined) return []
+    publishRunner(userStore, name, systemStore.path)
+    return [magicLine(`${prefix}magic-${name}`, { offset: 0, magic: Buffer.from(magic, 'hex') }, runnerPath(userStore, name))]
+  })
 }
 
 /** extension → language */
