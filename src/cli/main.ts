@@ -76,7 +76,9 @@ function makeProgram(contextFor: (json: boolean) => Context): Command {
     .passThroughOptions()
     .option('--language <name>', 'do not go by the ending of its name')
     .addOption(profileOption())
-    .action((file, args, options, command) => run(of(command), file, args, options))
+    .action(async (file, args, options, command) => {
+      process.exitCode = await run(of(command), file, args, options)
+    })
   add('exec <language> [program] [argument...]', "run a program of a language's image: langrun exec clisp -- clisp --version")
     .passThroughOptions()
     .action((name, programName, args, _options, command) => exec(of(command), name, words(programName, args)))
@@ -119,7 +121,9 @@ function makeProgram(contextFor: (json: boolean) => Context): Command {
     .requiredOption('--profile <name>')
     .option('--script <path>')
     .option('--cwd <path>')
-    .action((options) => prepare(contextFor(false), options))
+    .action(async (options) => {
+      process.exitCode = await prepare(contextFor(false), options)
+    })
   return program
 }
 

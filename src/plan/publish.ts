@@ -6,11 +6,12 @@
 
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { sha256 } from '../base/digest.ts'
 import { linkTarget, replaceFile, replaceLink } from '../base/files.ts'
 import { allExtensions, type Catalogue, claimants, withLanguages } from '../catalogue/catalogue.ts'
 import type { Language } from '../catalogue/recipe.ts'
 import { type Installed, listInstalled, names, readChoices, rootfsOf, type Store } from '../store/store.ts'
-import { encodePlan } from './format.ts'
+import { encodePlan, type Step } from './format.ts'
 import { homePlan } from './home.ts'
 import { makeRunner } from './runner.ts'
 
@@ -32,11 +33,25 @@ export function launcherPath(store: Store): string {
 
 /** Write plan, runner and shim of a language whose image is in `store`. @param system the path of the system store, for the runner */
 export function publish(store: Store, language: Language, digest: string, system: string): void {
-  const steps = homePlan({ language, rootfs: rootfsOf(store, digest) })
+  const steps = languagePlan(language, rootfsOf(store, digest), digest)
   for (const profile of PROFILES) replaceFile(planPath(store, language.name, profile), encodePlan(steps))
   publishRunner(store, language.name, system)
   const launcher = readFileSync(launcherPath(store))
   replaceFile(shimPath(store, language), makeRunner(launcher, { language: language.name, system, kind: 'shim' }), 0o755)
+}
+
+/** A compiled language has a plan for each script only. */
+function languagePlan(language: Language, rootfs: string, digest: string): Step[] {
+  if (language.compile === undefined) return homePlan({ language, rootfs })
+  return [
+    ['language', language.name],
+    ['per-script', compiledName(language, digest)],
+  ]
+}
+
+/** What plans of a compiled language's scripts are called in the cache: other compilers and other commands have other names. */
+export function compiledName({ name, compile, command }: Language, digest: string): string {
+  return `${name.slice(0, 40)}-${sha256(JSON.stringify([digest, compile, command])).slice(0, 16)}`
 }
 
 /** Write the runner that the kernel starts; it finds its plan at each start, so it may stand there before its language is installed. */

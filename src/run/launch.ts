@@ -10,18 +10,12 @@ import { homePlan } from '../plan/home.ts'
 import { reveal } from '../plan/reveal.ts'
 import { rootfsOf } from '../store/store.ts'
 import type { Runnable } from './runnable.ts'
-import { scriptPlan } from './script-plan.ts'
 
 export interface Launch {
   readonly launcher: string
   /** Plans that no store holds are kept here by their digest. */
   readonly cache: string
   readonly environment: Readonly<Record<string, string | undefined>>
-}
-
-/** Become the interpreter of `script`. */
-export function launchScript(runnable: Runnable, launch: Launch, script: string, args: readonly string[]): never {
-  become(launch, scriptPlan(runnable, script), [script, ...args])
 }
 
 /** Become a program of the language's image. @param command words as in a recipe, without a script */
