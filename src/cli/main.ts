@@ -8,6 +8,7 @@ import type { Progress } from '../base/progress.ts'
 import { parseCatalogue } from '../catalogue/catalogue.ts'
 import { addArch, listArch, removeArch } from './arch.ts'
 import { loadAssets } from './assets.ts'
+import { cache } from './cache.ts'
 import type { Context } from './context.ts'
 import { doctor } from './doctor.ts'
 import { install, setDefault, uninstall } from './install.ts'
@@ -111,6 +112,9 @@ function makeProgram(contextFor: (json: boolean) => Context): Command {
     .option('--all', 'every architecture, also without a name')
     .action((names, options, command) => removeArch(ofWriter(command), names, options))
   addTo(arch, 'list', 'show which architectures were added').action((_options, command) => listArch(of(command)))
+  add('cache', 'show what is kept for scripts: compiled programs, choices')
+    .option('--clear', 'remove it, and all downloads')
+    .action((options, command) => cache(of(command), options))
   add('doctor', 'tell what this host can do, what is missing, and how to mend it').action((_options, command) => {
     process.exitCode = doctor(of(command)) ? 0 : 1
   })

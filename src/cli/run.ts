@@ -60,7 +60,13 @@ export function repl(context: Context, name: string): never {
 /** While a compiler works only a terminal is told: elsewhere stderr is the compiler's and the script's. */
 export function compileOptions(context: Context, store: Store, profile: string): CompileOptions {
   const { launcher, cache } = launchOf(context, store)
-  return { launcher, cache, profile, progress: process.stderr.isTTY ? context.progress : silent }
+  return {
+    launcher,
+    cache,
+    profile,
+    cacheSize: context.settings.config.cacheSize,
+    progress: process.stderr.isTTY ? context.progress : silent,
+  }
 }
 
 function launchOf(context: Context, store: Store): Launch {

@@ -21,6 +21,7 @@ import { lockFile } from '../store/lock.ts'
 import { rootfsOf } from '../store/store.ts'
 import { inputSteps, isCurrent } from './inputs.ts'
 import type { Runnable } from './runnable.ts'
+import { evict } from './script-cache.ts'
 import { hashScript } from './script-plan.ts'
 
 export interface CompileOptions {
@@ -29,6 +30,8 @@ export interface CompileOptions {
   readonly launcher: string
   readonly profile: string
   readonly progress: Progress
+  /** Bytes that the cache may hold for scripts. */
+  readonly cacheSize: number
 }
 
 export type Compiled =
@@ -61,6 +64,7 @@ export async function compileScript(runnable: Runnable, script: string, options:
     renameSync(output, place)
     const steps = [...inputSteps([planPath(runnable.store, language.name, options.profile), ...inputs]), ...runSteps(runnable, place)]
     replaceFile(plan, encodePlan(steps))
+    evict(options.cache, options.cacheSize, key)
     return { kind: 'plan', steps }
   } finally {
     rmSync(work, { recursive: true, force: true })
