@@ -1,12 +1,13 @@
 #!/bin/sh
-# Make sure of the system packages that the build (packages.sh build) or the tests (packages.sh test) need, by apt where that is
-# possible, else by saying which are missing.
+# Make sure of the system packages that the build (packages.sh build), the tests (packages.sh test) or the reboot test (packages.sh reboot)
+# need, by apt where that is possible, else by saying which are missing.
 set -eu
 
 build='gcc:gcc strip:binutils make-header:linux-libc-dev libatomic:libatomic1'
 cross='aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu cross-header:linux-libc-dev-arm64-cross'
 test='busybox:busybox-static bwrap:bubblewrap qemu-aarch64-static:qemu-user-static setpriv:util-linux useradd:passwd mount:mount
   python3:python3 dpkg:dpkg openssl:openssl strace:strace'
+reboot='qemu-system-x86_64:qemu-system-x86 mmdebstrap:mmdebstrap mke2fs:e2fsprogs debian-keyring:debian-archive-keyring'
 
 has() {
   case $1 in
@@ -14,6 +15,7 @@ has() {
     cross-header) [ -e /usr/aarch64-linux-gnu/include/linux/sched.h ] ;;
     libatomic) ls /usr/lib/*/libatomic.so.1 /usr/lib64/libatomic.so.1 /usr/lib/libatomic.so.1 >/dev/null 2>&1 || ls /usr/lib/*/libatomic.so.1 >/dev/null 2>&1 ;;
     busybox) [ -x /bin/busybox ] || command -v busybox >/dev/null ;;
+    debian-keyring) [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] ;;
     *) command -v "$1" >/dev/null ;;
   esac
 }
@@ -27,7 +29,8 @@ missing() {
 case ${1-build} in
   build) wanted=$(missing $build) && nice=$(missing $cross) ;;
   test) wanted=$(missing $build $cross $test) && nice= ;;
-  *) echo "usage: packages.sh build|test" >&2 && exit 2 ;;
+  reboot) wanted=$(missing $reboot) && nice= ;;
+  *) echo "usage: packages.sh build|test|reboot" >&2 && exit 2 ;;
 esac
 [ -n "$wanted$nice" ] || exit 0
 

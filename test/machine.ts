@@ -6,7 +6,7 @@
  */
 
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
@@ -113,7 +113,10 @@ export function addSystem(): System {
   const store = join(folder, 'store')
   const prefix = `langrun-test-${process.pid}-`
   const home = mkdtempSync(join(tmpdir(), 'langrun-root-'))
-  const environment = { LANGRUN_SYSTEM_STORE: store, LANGRUN_REGISTRY_PREFIX: prefix }
+  // A host with systemd, so that nothing of ours outlives the test in the machine's own /etc.
+  const host = join(folder, 'host')
+  for (const path of ['run/systemd/system', 'usr/lib/systemd/systemd-binfmt']) mkdirSync(join(host, path), { recursive: true })
+  const environment = { LANGRUN_SYSTEM_STORE: store, LANGRUN_REGISTRY_PREFIX: prefix, LANGRUN_HOST_ROOT: host }
   return {
     home,
     prefix,

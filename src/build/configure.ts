@@ -12,6 +12,7 @@ import { chmodSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } 
 import { basename, dirname, join } from 'node:path'
 import { LangrunError } from '../base/error.ts'
 import type { Step as ProgressStep } from '../base/progress.ts'
+import { emulatorSteps } from '../plan/emulation.ts'
 import { encodePlan, type Step } from '../plan/format.ts'
 import { deviceSteps } from '../plan/home.ts'
 import { DO_NOTHING } from './answers.ts'
@@ -38,6 +39,8 @@ export interface ConfigureInput {
   readonly work: string
   readonly launcher: string
   readonly architecture: string
+  /** The line that registers the emulator of a foreign architecture. */
+  readonly emulator: string | undefined
   readonly standIns: StandIns
   /** A shell command to end with. */
   readonly setup: string | undefined
@@ -175,7 +178,7 @@ function writeProgram(path: string, text: string): void {
   chmodSync(path, 0o755)
 }
 
-function steps({ rootfs, work }: ConfigureInput): Step[] {
+function steps({ rootfs, work, emulator }: ConfigureInput): Step[] {
   return [
     ['language', 'build'],
     ...(['user', 'mount', 'pid', 'net', 'ipc', 'uts'] as const).map((name): Step => ['namespace', name]),
@@ -183,10 +186,14 @@ function steps({ rootfs, work }: ConfigureInput): Step[] {
     ['image', rootfs],
     ['root'],
     ...WRITABLE.map((name): Step => ['bind', join(rootfs, name), `/${name}`, 'sd']),
-    ...['bin', 'sbin', 'lib', 'lib64'].map((name): Step => ['link', `usr/${name}`, `/${name}`]),
+    // base-files removes links that lead nowhere: arm64 has no lib64.
+    ...['bin', 'sbin', 'lib', 'lib64']
+      .filter((name) => existsSync(join(rootfs, 'usr', name)))
+      .map((name): Step => ['link', `usr/${name}`, `/${name}`]),
     ...['tmp', 'root', 'run', 'home', 'opt', 'srv', 'mnt', 'media', 'boot'].map((name): Step => ['tmpfs', `/${name}`, 'mode=755']),
     ...deviceSteps(),
     ['proc', '/proc'],
+    ...emulatorSteps(emulator),
     ['bind', work, '/.langrun', 'rsd'],
     ['bind', join(work, 'state'), '/.langrun-state', 'sd'],
     ['cwd', '/'],

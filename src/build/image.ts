@@ -27,6 +27,8 @@ export interface BuildInput {
   readonly store: Store
   readonly recipe: ImageRecipe
   readonly architecture: string
+  /** The line that registers the emulator of a foreign architecture. */
+  readonly emulator: string | undefined
   /** In the order in which their maintainer scripts run. */
   readonly packages: readonly Package[]
   readonly launcher: string
@@ -35,7 +37,12 @@ export interface BuildInput {
 }
 
 /** What an image of these packages is called before it is made. */
-export function imageKey({ recipe, architecture, packages, standIns }: Omit<BuildInput, 'store' | 'launcher' | 'progress'>): string {
+export function imageKey({
+  recipe,
+  architecture,
+  packages,
+  standIns,
+}: Omit<BuildInput, 'store' | 'launcher' | 'progress' | 'emulator'>): string {
   const parts = [BUILD_VERSION, architecture, packages.map((it) => it.sha256), recipe.setup ?? null, sha256(JSON.stringify(standIns))]
   return sha256(JSON.stringify(parts))
 }
@@ -69,6 +76,7 @@ export async function buildImage(input: BuildInput, stored: readonly StoredPacka
       work,
       launcher,
       architecture,
+      emulator: input.emulator,
       standIns,
       setup: recipe.setup,
       progress: step,

@@ -16,6 +16,7 @@ import type { Package } from '../debian/package.ts'
 import { resolve } from '../debian/resolve.ts'
 import { expandSuite, type Mirrors } from '../debian/source.ts'
 import { startUnpackers, type Unpackers, type WorkerCode } from '../debian/unpackers.ts'
+import { emulatorLine } from '../plan/emulation.ts'
 import { linkExtensions, publish } from '../plan/publish.ts'
 import { lockStore } from '../store/lock.ts'
 import { forgetDamaged, type ImageInfo, listInstalled, readInstalled, type Store, writeInstalled } from '../store/store.ts'
@@ -64,11 +65,16 @@ export async function install(input: InstallInput): Promise<InstallResult[]> {
   // Those that are about to be written anew may be damaged; any other would keep the endings from being linked in the end.
   for (const { name } of languages) forgetDamaged(store, name)
   listInstalled(store)
-  const recipes = [...new Set(languages.map((language) => imageOf(catalogue, language)))]
-  const images = await makeImages(input, recipes)
+  const native = hostArchitecture(process.arch)
+  const images = new Map<string, Map<string, ImageInfo>>()
+  for (const architecture of new Set(languages.map((it) => it.architecture ?? native))) {
+    const wanted = languages.filter((it) => (it.architecture ?? native) === architecture)
+    const recipes = [...new Set(wanted.map((language) => imageOf(catalogue, language)))]
+    images.set(architecture, await makeImages(input, recipes, architecture))
+  }
   syncStore(store, launcher)
   const results = languages.map((language): InstallResult => {
-    const image = images.get(language.image)!
+    const image = images.get(language.architecture ?? native)!.get(language.image)!
     const changed = readInstalled(store, language.name)?.image !== image.digest
     writeInstalled(store, { version: 1, name: language.name, image: image.digest, recipe: { ...language, examples: undefined } })
     publish(store, language, image.digest, input.system)
@@ -79,16 +85,16 @@ export async function install(input: InstallInput): Promise<InstallResult[]> {
 }
 
 /** @returns recipe's name → image */
-async function makeImages(input: InstallInput, recipes: readonly ImageRecipe[]): Promise<Map<string, ImageInfo>> {
+async function makeImages(input: InstallInput, recipes: readonly ImageRecipe[], architecture: string): Promise<Map<string, ImageInfo>> {
   const { store, standIns, launcher, progress } = input
-  const architecture = hostArchitecture(process.arch)
+  const emulator = emulatorLine(store, architecture === hostArchitecture(process.arch) ? undefined : architecture)
   // Threads take as long to start as the index takes to come.
   await using unpackers = startUnpackers({ worker: input.worker, count: UNPACKERS })
   const closures = await resolveAll(input, recipes, architecture)
   const images = new Map<string, ImageInfo>()
   const missing = recipes.flatMap((recipe) => {
     const packages = closures.get(recipe.name)!
-    const build = { store, recipe, architecture, packages, launcher, standIns, progress }
+    const build = { store, recipe, architecture, emulator, packages, launcher, standIns, progress }
     const found = findImage(store, imageKey(build))
     if (found !== undefined) images.set(recipe.name, found)
     return found === undefined ? [build] : []

@@ -1,7 +1,5 @@
 /**
- * Magic numbers: bytes at a place near a file's start that tell its format, and how the kernel is told of them.
- *
- *     :name:M:offset:magic:mask:interpreter:flags        https://docs.kernel.org/admin-guide/binfmt-misc.html
+ * Magic numbers: bytes at a place near a file's start that tell its format, and how the kernel is told of them (`binfmt/definition.ts`).
  */
 
 export interface Magic {
@@ -14,12 +12,8 @@ export interface Magic {
 /** The flags of an emulator's and a runner's entry. P: argv[0] is kept. O: the file arrives open. F: the interpreter is opened now. Never C. */
 export const RUNNER_FLAGS = 'POF'
 
-/** The line as the kernel's file `register` takes it; every byte of magic and mask as \xHH, which also escapes the colon. */
-export function renderMagicLine(name: string, { offset, magic, mask }: Magic, interpreter: string, flags = RUNNER_FLAGS): string {
-  return `:${name}:M:${offset}:${escaped(magic)}:${mask === undefined ? '' : escaped(mask)}:${interpreter}:${flags}`
-}
-
-function escaped(bytes: Uint8Array): string {
+/** Every byte as \xHH, as the kernel's file `register` takes them: that also escapes the delimiter. */
+export function renderBytes(bytes: Uint8Array): string {
   return [...bytes].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('')
 }
 

@@ -45,6 +45,8 @@ export interface Language {
   /** What this language cannot do as others can, in a sentence. */
   readonly note: string | undefined
   readonly examples: readonly Example[]
+  /** Debian's name of a foreign architecture whose image this is: never a recipe's own, only of what was installed so. */
+  readonly architecture?: string | undefined
 }
 
 /** A script with what it must print: run by the tests and by quickstart. */

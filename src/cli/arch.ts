@@ -5,7 +5,10 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { LangrunError } from '../base/error.ts'
 import { openHttp } from '../base/http.ts'
-import { emulatorEntry, emulatorName } from '../binfmt/emulators.ts'
+import { parseDefinition } from '../binfmt/definition.ts'
+import { emulatorEntries, emulatorEntry, emulatorName } from '../binfmt/emulators.ts'
+import { ARCH_GROUP } from '../binfmt/paper.ts'
+import { forget, persist } from '../binfmt/persist.ts'
 import { type Entry, listEntries, remove } from '../binfmt/registry.ts'
 import { registerLines } from '../binfmt/system.ts'
 import { addArchitectures, removeArchitectures } from '../build/emulate.ts'
@@ -13,9 +16,10 @@ import { type Architecture, foreignArchitectures, hostArchitecture, parseArchite
 import { chooseMirrors } from '../debian/mirror.ts'
 import { readKernel } from '../host/kernel.ts'
 import { type Emulated, readEmulated } from '../store/emulators.ts'
-import type { Store } from '../store/store.ts'
+import { listInstalled, type Store } from '../store/store.ts'
 import { type Context, chosenStore, stores } from './context.ts'
 import { table } from './output.ts'
+import { persistenceOf } from './persistence.ts'
 import { cacheOf } from './settings.ts'
 import { prepareStore } from './tools.ts'
 
@@ -34,7 +38,14 @@ export async function addArch(context: Context, names: readonly string[], option
   const architectures = asked.filter((it) => !native.includes(it))
   const entries = architectures.map((architecture) => emulatorEntry(store, settings.prefix, architecture))
   const added = architectures.length === 0 ? [] : await bringArchitectures(context, store, architectures, options.mirror)
-  if (settings.isRoot) registerLines(entries)
+  if (settings.isRoot) {
+    persist(
+      persistenceOf(context),
+      ARCH_GROUP,
+      emulatorEntries([store], settings.prefix).flatMap(({ line }) => parseDefinition(line) ?? []),
+    )
+    registerLines(entries)
+  }
   for (const { name } of native) {
     context.remark(`${name}: this kernel runs its programs itself; nothing to add (dynamic ones need their libraries on the host)`)
   }
@@ -97,12 +108,23 @@ export async function removeArch(context: Context, names: readonly string[], opt
     })
   }
   const architectures = asked.filter(isThere)
-  if (settings.isRoot) for (const architecture of architectures) remove(emulatorName(settings.prefix, architecture))
+  for (const { name } of architectures) requireUnused(store, name)
+  for (const name of settings.isRoot ? architectures.map((it) => emulatorName(settings.prefix, it)) : []) {
+    forget(persistenceOf(context), name)
+    remove(name)
+  }
   await removeArchitectures({ store, launcher, architectures, progress })
   context.answer(
     architectures.map(({ name }) => name),
     architectures.map(({ name }) => `removed ${name}\n`).join(''),
   )
+}
+
+function requireUnused(store: Store, architecture: string): void {
+  const users = listInstalled(store).filter(({ recipe }) => recipe['architecture'] === architecture)
+  if (users.length === 0) return
+  const names = users.map(({ name }) => name).join(' ')
+  throw new LangrunError('usage', `cannot remove ${architecture}`, { cause: `${names} needs it`, hint: `langrun uninstall ${names}` })
 }
 
 export function listArch(context: Context): void {
@@ -136,11 +158,14 @@ export function listArch(context: Context): void {
 function choose(names: readonly string[], { all = false }: ArchOptions): Architecture[] {
   const host = hostArchitecture(process.arch)
   if (names.length === 0 || all) return foreignArchitectures(host).filter(({ name }) => name !== 'amd64' || all)
-  return [...new Set(names)].map((name) => {
-    const architecture = parseArchitecture(name)
-    if (architecture.name !== host) return architecture
-    throw new LangrunError('usage', `cannot emulate ${name}`, { cause: 'it is the architecture of this machine' })
-  })
+  return [...new Set(names)].map(requireForeign)
+}
+
+/** @throws LangrunError `usage` for the architecture of this machine, and for one that we do not know */
+export function requireForeign(name: string): Architecture {
+  const architecture = parseArchitecture(name)
+  if (architecture.name !== hostArchitecture(process.arch)) return architecture
+  throw new LangrunError('usage', `cannot emulate ${name}`, { cause: 'it is the architecture of this machine' })
 }
 
 function isFor({ magic, enabled }: Entry, architecture: Architecture): boolean {

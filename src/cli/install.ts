@@ -4,11 +4,13 @@ import { LangrunError } from '../base/error.ts'
 import { openHttp } from '../base/http.ts'
 import { type InstallResult, install as installLanguages } from '../build/install.ts'
 import { uninstall as uninstallLanguages } from '../build/uninstall.ts'
-import { claimants, findLanguage } from '../catalogue/catalogue.ts'
+import { claimants, findLanguage, withLanguages } from '../catalogue/catalogue.ts'
 import type { Language } from '../catalogue/recipe.ts'
 import { chooseMirrors } from '../debian/mirror.ts'
+import { emulatedLanguage } from '../plan/emulation.ts'
 import { linkExtensions } from '../plan/publish.ts'
 import { readChoices, readInstalled, type Store, writeChoices } from '../store/store.ts'
+import { bringArchitectures, requireForeign } from './arch.ts'
 import { type Context, chosenStore, languageNamed } from './context.ts'
 import { megabytes } from './output.ts'
 import { cacheOf } from './settings.ts'
@@ -21,16 +23,23 @@ export interface StoreOptions {
 
 export interface InstallOptions extends StoreOptions {
   readonly mirror?: string
+  /** A foreign architecture. */
+  readonly arch?: string
 }
 
-export async function install(context: Context, names: readonly string[], { system = false, mirror }: InstallOptions): Promise<void> {
-  const languages = [...new Set(names.map((name) => findLanguage(context.catalogue, name)))]
-  const results = await installInto(context, chosenStore(context, system), languages, { mirror })
+export async function install(context: Context, names: readonly string[], { system = false, mirror, arch }: InstallOptions): Promise<void> {
+  const store = chosenStore(context, system)
+  const found = [...new Set(names.map((name) => findLanguage(context.catalogue, name)))]
+  const foreign = arch === undefined ? undefined : requireForeign(arch)
+  if (foreign !== undefined) await bringArchitectures(context, store, [foreign], mirror)
+  const languages = foreign === undefined ? found : found.map((language) => emulatedLanguage(language, foreign.name))
+  const results = await installInto(context, store, languages, { mirror })
   followInShell(context, languages)
   const value = results.map(({ language, image, changed }) => ({ name: language.name, image: image.digest, size: image.size, changed }))
   const text = results.map(({ language, image, changed }) => {
     const endings = language.extensions.map((it) => `.${it}`).join(' ')
-    return `${changed ? 'installed' : 'already installed:'} ${language.name} (${megabytes(image.size)}) for ${endings}\n`
+    const forWhat = foreign === undefined ? ` for ${endings}` : `: langrun run --language ${language.name} FILE`
+    return `${changed ? 'installed' : 'already installed:'} ${language.name} (${megabytes(image.size)})${forWhat}\n`
   })
   context.answer(value, text.join(''))
 }
@@ -96,7 +105,7 @@ export function setDefault(context: Context, ending: string, name: string, { sys
   const { catalogue } = context
   const extension = ending.replace(/^\./, '')
   const language = languageNamed(context, name)
-  const able = claimants(catalogue, extension)
+  const able = claimants(withLanguages(catalogue, [language]), extension)
   if (!able.includes(language)) {
     const cause = able.length === 0 ? 'no language has that ending' : `the languages for it are ${able.map((it) => it.name).join(', ')}`
     throw new LangrunError('usage', `cannot give .${extension} to ${language.name}`, { cause })

@@ -65,6 +65,7 @@ function makeProgram(contextFor: (json: boolean) => Context): Command {
   add('install <language...>', 'install languages for yourself, or for everyone with --system')
     .option('--system', 'for every user of this machine (as root)')
     .option('--mirror <url>', 'the Debian mirror to use')
+    .option('--arch <architecture>', 'emulated, as NAME-ARCHITECTURE: langrun install --arch arm64 python')
     .action((names, options, command) => install(ofWriter(command), names, options))
   add('uninstall <language...>', 'remove languages, and the images that nothing else needs')
     .option('--system', 'from the store for every user (as root)')
@@ -87,9 +88,12 @@ function makeProgram(contextFor: (json: boolean) => Context): Command {
   add('default <ending> <language>', 'choose who runs an ending that several languages can: langrun default .lisp sbcl')
     .option('--system', 'for every user (as root)')
     .action((ending, name, options, command) => setDefault(ofWriter(command), ending, name, options))
-  add('register', 'make every language dot-slash for every user of this machine (as root)').action((_options, command) =>
-    register(ofWriter(command)),
-  )
+  add('register', 'make every language dot-slash for every user of this machine, now and after each boot (as root)')
+    .option('--no-persist', 'until the next boot')
+    .option('--heal', 'only register again what other software removed')
+    .option('--watch', 'heal whenever that happens, until interrupted')
+    .option('--keep', 'also have systemd or cron heal it, once a minute')
+    .action((options, command) => register(ofWriter(command), options))
   add('unregister', 'take that back (as root)').action((_options, command) => unregister(ofWriter(command)))
   add('status', 'show which endings are registered, and who runs them').action((_options, command) => status(of(command)))
   add(

@@ -33,9 +33,14 @@ export function barProgress(terminal: Terminal): Progress {
   }
 }
 
-/** One line when a step is over. */
+/** A line when a step begins, so that a reader sees what is being waited for; another if it ends with a note. */
 export function lineProgress(write: (text: string) => void): Progress {
-  return { begin: (name) => step((note) => write(`${name}${note === undefined ? '' : `: ${note}`}\n`)) }
+  return {
+    begin(name) {
+      write(`${name}\n`)
+      return step((note) => void (note === undefined || write(`${name}: ${note}\n`)))
+    },
+  }
 }
 
 /** `{"event":"begin","step":"…"}` and so on, a line each. */

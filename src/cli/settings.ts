@@ -13,6 +13,8 @@ export interface Settings {
   readonly cache: string
   /** Entries in the kernel's registry begin with this. */
   readonly prefix: string
+  /** The host whose boot brings registrations back: `/`, but for tests and images. */
+  readonly hostRoot: string
   readonly profile: string
   readonly config: Config
 }
@@ -32,6 +34,7 @@ export function readSettings(environment: Settings['environment'], uid: number):
     systemStore: { path: systemPath, kind: 'system' },
     cache: join(folder(environment['XDG_CACHE_HOME'], home, '.cache'), 'langrun'),
     prefix: environment['LANGRUN_REGISTRY_PREFIX'] ?? 'langrun-',
+    hostRoot: environment['LANGRUN_HOST_ROOT'] ?? '/',
     profile: environment['LANGRUN_PROFILE'] ?? 'home',
     config: readConfig(join(folder(environment['XDG_CONFIG_HOME'], home, '.config'), 'langrun'), uid),
   }

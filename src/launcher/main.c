@@ -34,6 +34,7 @@ static bool shows_all(const struct start *start, const struct plan *plan);
 static bool shows_file(const struct plan *plan, long fd);
 static void enter_folder(const struct start *start, const struct plan *plan);
 static void restore_dispositions(uint64_t ignored);
+static void restore_blocking(void);
 static _Noreturn void not_installed(const struct start *start);
 static _Noreturn void not_shown(const struct start *start);
 static _Noreturn void no_folder(const struct start *start);
@@ -95,6 +96,7 @@ static void take_stack(struct start *start, long *stack)
 	for (; at[0] != AT_NULL; at += 2) {
 		switch (at[0]) {
 		case AT_EXECFD: start->script_fd = at[1]; break;
+		case AT_FLAGS: start->keeps_argv0 = at[1] & PRESERVE_ARGV0; break;
 		case AT_EUID: start->uid = (unsigned)at[1]; break;
 		case AT_EGID: start->gid = (unsigned)at[1]; break;
 		case AT_SECURE:
@@ -114,11 +116,14 @@ static void take_runner(struct start *start, char **arguments)
 	start->profile = profile && profile[0] ? profile : "home";
 	if (!is_profile(start->profile)) die(STATUS_SETUP, "cannot use the profile that LANGRUN_PROFILE names:", start->profile, 0, "see `langrun help profiles`");
 	start->args = arguments;
-	if (start->trailer.shim && start->script_fd < 0) return;
+	bool by_registry = start->script_fd >= 0 || start->keeps_argv0;
+	if (start->trailer.shim && !by_registry) return;
 	if (!arguments[0]) die(STATUS_USAGE, "this is the runner of", start->trailer.language, 0, "it needs a script: <runner> SCRIPT [ARGUMENT…]");
 	start->script = arguments[0];
+	/* Entries of Debian's binfmt-support have P, but cannot have O unless C comes with it. */
+	if (by_registry && start->script_fd < 0) start->script_fd = open_at(AT_FDCWD, start->script, O_RDONLY);
 	/* With the flag P the original argv[0] follows the path. */
-	start->args = arguments + (start->script_fd >= 0 && arguments[1] ? 2 : 1);
+	start->args = arguments + (by_registry && arguments[1] ? 2 : 1);
 }
 
 /* The file that --plan names. */
@@ -133,8 +138,10 @@ static const char *take_options(struct start *start, char **arguments)
 		}
 		if (!arguments[1]) usage();
 		if (equal(arguments[0], "--plan")) plan = arguments[1];
-		else if (equal(arguments[0], "--ignore-signals") && parse_number(arguments[1], 16, &ignored)) restore_dispositions(ignored);
-		else if (equal(arguments[0], "--syncfs")) {
+		else if (equal(arguments[0], "--ignore-signals") && parse_number(arguments[1], 16, &ignored)) {
+			restore_dispositions(ignored);
+			restore_blocking();
+		} else if (equal(arguments[0], "--syncfs")) {
 			long fd = must(open_at(AT_FDCWD, arguments[1], O_RDONLY), "cannot open", arguments[1]);
 			must(SYS(syncfs, fd), "cannot flush the file system of", arguments[1]);
 			leave(0);
@@ -226,6 +233,16 @@ static void restore_dispositions(uint64_t ignored)
 		struct { const void *handler; unsigned long flags; void *restorer; uint64_t mask; } action = {0};
 		if (ignored >> (signal - 1) & 1) action.handler = (const void *)1;
 		SYS(rt_sigaction, signal, &action, 0, sizeof(uint64_t));
+	}
+}
+
+/* Node, which starts us so, reads and writes pipes and sockets without waiting, and leaves them in that mode; the program would
+ * take EAGAIN for an error or an end. */
+static void restore_blocking(void)
+{
+	for (int fd = 0; fd <= 2; fd++) {
+		long flags = SYS(fcntl, fd, F_GETFL, 0);
+		if (flags >= 0 && flags & O_NONBLOCK) SYS(fcntl, fd, F_SETFL, flags & ~(long)O_NONBLOCK);
 	}
 }
 

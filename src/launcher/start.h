@@ -7,7 +7,8 @@
 struct start {
 	char **argv; /* of this process, NULL-terminated */
 	char **envp;
-	long script_fd;     /* AT_EXECFD: the script, open, if binfmt_misc started us; else -1 */
+	long script_fd;     /* the script, open, if binfmt_misc started us; else negative */
+	bool keeps_argv0;   /* binfmt_misc started us by an entry with the flag P */
 	const char *script; /* as the caller gave it; NULL: none */
 	char **args;        /* the caller's arguments after the script */
 	struct trailer trailer;

@@ -4,6 +4,7 @@
  */
 
 import type { Language } from '../catalogue/recipe.ts'
+import { emulatorSteps } from './emulation.ts'
 import type { Step } from './format.ts'
 import { deviceSteps, hostSteps, IMAGE_PATH, systemSteps } from './home.ts'
 
@@ -21,17 +22,18 @@ export interface CompileInput {
   /** Where the result goes, on the host. */
   readonly output: string
   readonly cwd: string
+  readonly emulator: string | undefined
 }
 
 /** Where the compiler finds the folder for its result. */
 export const OUTPUT_INSIDE = '/.langrun/output'
 const TEMPORARY = '/.langrun/tmp'
 
-export function compilePlan({ language, compile, rootfs, script, path, copy, output, cwd }: CompileInput): Step[] {
+export function compilePlan({ language, compile, rootfs, script, path, copy, output, cwd, emulator }: CompileInput): Step[] {
   return [
     ['language', language.name],
     ...(['user', 'mount', 'pid', 'net', 'ipc', 'uts'] as const).map((name): Step => ['namespace', name]),
-    ['identity', 'same'],
+    ['identity', emulator === undefined ? 'same' : 'root'],
     ['image', rootfs],
     ['root'],
     ...systemSteps(rootfs),
@@ -39,6 +41,7 @@ export function compilePlan({ language, compile, rootfs, script, path, copy, out
     ...(copy === undefined ? [] : [['bind', copy, path, 'r'] as const]),
     ...deviceSteps(),
     ['proc', '/proc'],
+    ...emulatorSteps(emulator),
     ['bind', output, OUTPUT_INSIDE, 'sd'],
     ['tmpfs', TEMPORARY, 'mode=700'],
     ['cwd', cwd],
@@ -50,6 +53,7 @@ export function compilePlan({ language, compile, rootfs, script, path, copy, out
     ['setenv', 'SCRIPT', script],
     ['setenv', 'OUTPUT', OUTPUT_INSIDE],
     ...Object.entries(language.environment).map(([name, value]): Step => ['setenv', name, value]),
+    ...(emulator === undefined ? [] : ([['setenv', 'QEMU_LD_PREFIX', '/'], ['restore-identity']] as const)),
     ['seccomp', 'terminal'],
     ['exec', '/usr/bin/dash'],
     ['arg', 'sh'],

@@ -9,6 +9,7 @@ import { existsSync, lstatSync, readdirSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { linkTarget } from '../base/files.ts'
 import { ARGUMENTS, type Language, SCRIPT } from '../catalogue/recipe.ts'
+import { emulatorSteps } from './emulation.ts'
 import type { Step } from './format.ts'
 import { findProgram, resolveInside } from './program.ts'
 
@@ -20,28 +21,34 @@ export interface PlanInput {
   readonly host?: string
   /** What to run instead of the language's own command. */
   readonly command?: readonly string[]
+  /** The line that registers the emulator of an image of a foreign architecture. */
+  readonly emulator?: string | undefined
 }
 
 /** Where programs are looked for inside an image. */
 export const IMAGE_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/games'
 
 /** Every step to start `language` with all of the host's data in sight. */
-export function homePlan({ language, rootfs, host = '/', command = language.command }: PlanInput): Step[] {
+export function homePlan({ language, rootfs, host = '/', command = language.command, emulator }: PlanInput): Step[] {
   return [
     ['language', language.name],
     ['namespace', 'user'],
     ['namespace', 'mount'],
-    ['identity', 'same'],
+    // Only a namespace's root may write into its registry.
+    ['identity', emulator === undefined ? 'same' : 'root'],
     ['image', rootfs],
     ['root'],
     ...systemSteps(rootfs),
     ...hostSteps(rootfs, host),
     ['host', '/proc', '-'],
     ['host', '/sys', 'o'],
+    ...emulatorSteps(emulator),
     ...deviceSteps(),
     ...nameSteps(rootfs),
     ['stores'],
     ...environmentSteps(language),
+    // The prefix that is built into the emulator is for programs on the host: these have their libraries where they expect them.
+    ...(emulator === undefined ? [] : ([['setenv', 'QEMU_LD_PREFIX', '/'], ['restore-identity']] as const)),
     ['seccomp', 'terminal'],
     ...commandSteps(rootfs, command),
   ]

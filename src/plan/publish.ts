@@ -11,6 +11,7 @@ import { linkTarget, replaceFile, replaceLink } from '../base/files.ts'
 import { allExtensions, type Catalogue, claimants, withLanguages } from '../catalogue/catalogue.ts'
 import type { Language } from '../catalogue/recipe.ts'
 import { type Installed, listInstalled, names, readChoices, rootfsOf, type Store } from '../store/store.ts'
+import { emulatorLine } from './emulation.ts'
 import { encodePlan, type Step } from './format.ts'
 import { homePlan } from './home.ts'
 import { makeRunner } from './runner.ts'
@@ -33,7 +34,7 @@ export function launcherPath(store: Store): string {
 
 /** Write plan, runner and shim of a language whose image is in `store`. @param system the path of the system store, for the runner */
 export function publish(store: Store, language: Language, digest: string, system: string): void {
-  const steps = languagePlan(language, rootfsOf(store, digest), digest)
+  const steps = languagePlan(store, language, digest)
   for (const profile of PROFILES) replaceFile(planPath(store, language.name, profile), encodePlan(steps))
   publishRunner(store, language.name, system)
   const launcher = readFileSync(launcherPath(store))
@@ -41,12 +42,17 @@ export function publish(store: Store, language: Language, digest: string, system
 }
 
 /** A compiled language has a plan for each script only. */
-function languagePlan(language: Language, rootfs: string, digest: string): Step[] {
-  if (language.compile === undefined) return homePlan({ language, rootfs })
+function languagePlan(store: Store, language: Language, digest: string): Step[] {
+  if (language.compile === undefined) return interpreterPlan(store, language, digest)
   return [
     ['language', language.name],
     ['per-script', compiledName(language, digest)],
   ]
+}
+
+/** The plan that runs a command of an installed language, its own by default. */
+export function interpreterPlan(store: Store, language: Language, digest: string, command = language.command): Step[] {
+  return homePlan({ language, rootfs: rootfsOf(store, digest), command, emulator: emulatorLine(store, language.architecture) })
 }
 
 /** What plans of a compiled language's scripts are called in the cache: other compilers and other commands have other names. */
@@ -111,6 +117,7 @@ export function extensionOwners(store: Store, catalogue: Catalogue): Map<string,
 export function extensionClaims(store: Store, catalogue: Catalogue): Map<string, readonly string[]> {
   const all = listInstalled(store)
   const installed = new Set(all.map(({ name }) => name))
+  const emulated = new Set(all.filter(({ recipe }) => recipe['architecture'] !== undefined).map(({ name }) => name))
   const known = withLanguages(catalogue, all.map(recipeOf))
   const choices = readChoices(store)
   const claims = new Map<string, readonly string[]>()
@@ -118,7 +125,11 @@ export function extensionClaims(store: Store, catalogue: Catalogue): Map<string,
     const chosen = choices[extension]
     const candidates = [...(chosen === undefined ? [] : [chosen]), ...claimants(known, extension).map(({ name }) => name)]
     const able = [...new Set(candidates)].filter((name) => installed.has(name))
-    if (able.length > 0) claims.set(extension, able)
+    const [first] = able
+    if (first === undefined) continue
+    // The emulated runs an ending if it is the user's choice, or if there is nobody else.
+    const native = able.filter((name) => !emulated.has(name))
+    claims.set(extension, first === chosen && emulated.has(first) ? [first] : native.length > 0 ? native : able)
   }
   return claims
 }
@@ -128,6 +139,7 @@ export function recipeOf({ recipe }: Installed): Language {
   return { ...recipe, examples: [] } as unknown as Language
 }
 
-function shimPath(store: Store, language: Language): string {
-  return join(store.path, 'shims', basename(language.command[0]!))
+function shimPath(store: Store, { command, architecture }: Language): string {
+  const name = basename(command[0]!)
+  return join(store.path, 'shims', architecture === undefined ? name : `${name}-${architecture}`)
 }

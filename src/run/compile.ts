@@ -14,9 +14,9 @@ import { ensureFolder, readIfThere, replaceFile } from '../base/files.ts'
 import type { Progress } from '../base/progress.ts'
 import { OUTPUT } from '../catalogue/recipe.ts'
 import { compilePlan } from '../plan/compile.ts'
+import { emulatorLine } from '../plan/emulation.ts'
 import { decodePlan, encodePlan, type Step } from '../plan/format.ts'
-import { homePlan } from '../plan/home.ts'
-import { compiledName, planPath } from '../plan/publish.ts'
+import { compiledName, interpreterPlan, planPath } from '../plan/publish.ts'
 import { lockFile } from '../store/lock.ts'
 import { rootfsOf } from '../store/store.ts'
 import { inputSteps, isCurrent } from './inputs.ts'
@@ -73,7 +73,8 @@ export async function compileScript(runnable: Runnable, script: string, options:
 
 /** What starts the compiled program. */
 function runSteps({ language, store, image }: Runnable, output: string): Step[] {
-  return homePlan({ language, rootfs: rootfsOf(store, image), command: language.command.map((word) => word.replaceAll(OUTPUT, output)) })
+  const command = language.command.map((word) => word.replaceAll(OUTPUT, output))
+  return interpreterPlan(store, language, image, command)
 }
 
 /** The compiler's messages go to stderr, whichever way it prints them. @returns its exit code */
@@ -94,6 +95,7 @@ async function runCompiler(
     copy,
     output: join(work, 'output'),
     cwd: process.cwd(),
+    emulator: emulatorLine(store, language.architecture),
   })
   const plan = join(work, 'plan')
   writeFileSync(plan, encodePlan(steps))

@@ -1,7 +1,6 @@
 /** What starts a script of an installed language: its interpreter, or the program that it is compiled to. */
 
-import { homePlan } from '../plan/home.ts'
-import { rootfsOf } from '../store/store.ts'
+import { interpreterPlan } from '../plan/publish.ts'
 import { type Compiled, type CompileOptions, compileScript } from './compile.ts'
 import type { Runnable } from './runnable.ts'
 
@@ -9,5 +8,5 @@ import type { Runnable } from './runnable.ts'
 export async function startSteps(runnable: Runnable, script: string | undefined, options: CompileOptions): Promise<Compiled> {
   const { language, store, image } = runnable
   if (language.compile !== undefined && script !== undefined) return compileScript(runnable, script, options)
-  return { kind: 'plan', steps: homePlan({ language, rootfs: rootfsOf(store, image) }) }
+  return { kind: 'plan', steps: interpreterPlan(store, language, image) }
 }

@@ -82,12 +82,20 @@ suite('a compiled language', unlessMissing(), () => {
       const outcome = await world.run('./x.demo', [], { cwd: join(world.user.home, 'c') })
       assert.deepEqual(outcome, { stdout: '', stderr: './x.demo:3: something is missing\n', status: 3, signal: null }, time)
     }
-    assert.deepEqual(await world.langrun('run', 'c/x.demo'), { stdout: '', stderr: 'c/x.demo:3: something is missing\n', status: 3, signal: null })
+    assert.deepEqual(await world.langrun('run', 'c/x.demo'), {
+      stdout: '',
+      stderr: 'c/x.demo:3: something is missing\n',
+      status: 3,
+      signal: null,
+    })
   })
 
   test('compiles without a network, and may write nothing of the host', async () => {
     const network = await world.run(world.script('d/net.demo', `network\n${PROGRAM}`), [])
-    assert.deepEqual(network.stderr.match(/^\s*\w+:/gm)?.map((name) => name.trim()), ['lo:'])
+    assert.deepEqual(
+      network.stderr.match(/^\s*\w+:/gm)?.map((name) => name.trim()),
+      ['lo:'],
+    )
     const { stderr, status } = await world.run(world.script('d/write.demo', `touch ${world.user.home}/d/new\n${PROGRAM}`), [])
     assert.deepEqual({ status, isRefused: /Read-only file system/.test(stderr) }, { status: 4, isRefused: true })
     assert.deepEqual(readdirSync(join(world.user.home, 'd')).sort(), ['net.demo', 'write.demo'])
@@ -115,7 +123,7 @@ suite('a compiled language', unlessMissing(), () => {
     await world.langrun('cache', '--clear')
     const [old, young] = [world.script('g/old.demo', `# old\n${PROGRAM}`), world.script('g/young.demo', `# young\n${PROGRAM}`)]
     await run(old)
-    world.configure(world.user, { '.config/langrun/config.toml': `${world.userConfig}cache-size = 0\n` })
+    world.configure(world.user, { '.config/langrun/config.toml': `${settings(world)}cache-size = 0\n` })
     await run(young)
     const kept = JSON.parse((await world.langrun('cache', '--json')).stdout)
     assert.deepEqual({ count: kept.scripts.length, limit: kept.limit }, { count: 1, limit: 0 })
@@ -133,3 +141,7 @@ suite('a compiled language', unlessMissing(), () => {
     rmSync(script)
   })
 })
+
+function settings({ archive, user }: CliWorld): string {
+  return `mirror = "${archive.url}"\nsecurity-mirror = "${archive.url}"\nkeys = ["${join(user.home, 'archive.asc')}"]\n`
+}

@@ -202,7 +202,7 @@ suite('two stores', { concurrency: 1, ...unlessMissing() }, () => {
   test('root registers again without harm, and unregisters', async () => {
     const ours = (): string[] => readdirSync(REGISTRY).filter((name) => name.startsWith(world.system.prefix))
     const before = ours()
-    assert.deepEqual(JSON.parse(world.system.langrun('register', '--json').stdout), { registered: before.sort() })
+    assert.deepEqual(JSON.parse(world.system.langrun('register', '--json').stdout).registered, before.sort())
     assert.deepEqual(ours().sort(), before)
     assert.deepEqual(await world.run('./hello.rb'), says('ruby: \n'))
     assert.deepEqual(world.system.langrun('unregister'), says(`unregistered ${before.length} endings\n`))

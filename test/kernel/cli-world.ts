@@ -162,6 +162,8 @@ export function assertConsistent(store: string): void {
   assert.deepEqual(readdirSync(join(store, 'tmp')), [], 'tmp is empty')
   for (const name of readdirSync(join(store, 'plans'))) {
     const plan = readFileSync(join(store, 'plans', name), 'latin1')
+    // An ending that several languages can run: each script has its own plan.
+    if (plan.includes('\nper-script\0')) continue
     const image = /(?:^|\n)image\0([^\0]*)\0/.exec(plan)?.[1]
     assert.ok(image !== undefined && existsSync(image), `${name} names an image that is there: ${image}`)
   }

@@ -53,6 +53,21 @@ for (const uid of [DAEMON, 0]) {
       assert.deepEqual(as(world, uid, ['/bin/sh', '-c', `exec "${path}" "$(printf '\\377\\200x')"`]), ok(`[${path}][\xff\x80x]`))
     })
 
+    it('gets the same arguments by an entry without the flag O, as those of binfmt-support are', () => {
+      const [name, extension] = [`langrun-test-launcher-${process.pid}-PF`, `${world.extension}PF`]
+      writeFileSync('/proc/sys/fs/binfmt_misc/register', `:${name}:E::${extension.slice(1)}::${join(world.folder, 'runner')}:PF`)
+      try {
+        const path = script('printf "[%s]" "$0" "$@"', `flags${extension}`)
+        assert.deepEqual(as(world, uid, [path, 'x', '']), ok(`[${path}][x][]`))
+        assert.deepEqual(
+          as(world, uid, [script('#!/bin/echo host\n', `shebang${extension}`), 'x']).stdout,
+          `host ${path.replace('flags', 'shebang')} x\n`,
+        )
+      } finally {
+        writeFileSync(`/proc/sys/fs/binfmt_misc/${name}`, '-1')
+      }
+    })
+
     it('gets thousands of arguments and variables', () => {
       const path = script('echo $# $V2999')
       const args = Array.from({ length: 5000 }, (_, i) => `argument-${i}`)

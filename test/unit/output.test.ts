@@ -49,7 +49,7 @@ test('progress is a line a step where nobody watches', () => {
   const step = lineProgress((text) => lines.push(text)).begin('download', 100)
   step.update(50)
   step.end('2 files')
-  assert.deepEqual(lines, ['download: 2 files\n'])
+  assert.deepEqual(lines, ['download\n', 'download: 2 files\n'])
 })
 
 test('progress is JSON for machines', () => {
