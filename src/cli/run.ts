@@ -65,6 +65,7 @@ export function compileOptions(context: Context, store: Store, profile: string):
     cache,
     profile,
     cacheSize: context.settings.config.cacheSize,
+    cwd: process.cwd(),
     progress: process.stderr.isTTY ? context.progress : silent,
   }
 }

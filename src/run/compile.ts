@@ -29,6 +29,8 @@ export interface CompileOptions {
   readonly cache: string
   readonly launcher: string
   readonly profile: string
+  /** The caller's working folder. */
+  readonly cwd: string
   readonly progress: Progress
   /** Bytes that the cache may hold for scripts. */
   readonly cacheSize: number
@@ -94,7 +96,7 @@ async function runCompiler(
     path,
     copy,
     output: join(work, 'output'),
-    cwd: process.cwd(),
+    cwd: options.cwd,
     emulator: emulatorLine(store, language.architecture),
   })
   const plan = join(work, 'plan')
