@@ -11,7 +11,7 @@ import { after, before, suite, test } from 'node:test'
 import { type Example, type Language, parseLanguage } from '../../src/catalogue/recipe.ts'
 import { addSystem, addUser, isRoot, LANGRUN, needs, ROOT, type System, type User } from '../machine.ts'
 
-const SAMPLE = 20
+const SAMPLE = 16
 
 const all = readdirSync(join(ROOT, 'runners'))
   .filter((name) => name.endsWith('.toml'))
