@@ -18,6 +18,8 @@ import { LangrunError } from '../base/error.ts'
 export const SCRIPT = '{script}'
 /** Stands for the caller's arguments, as many as there are. */
 export const ARGUMENTS = '{args}'
+/** In the command of a compiled language: the folder with what the compiler made. */
+export const OUTPUT = '{output}'
 
 export interface Language {
   readonly name: string
@@ -31,8 +33,13 @@ export interface Language {
   readonly aliases: readonly string[]
   /** The name of a recipe in `images/`. */
   readonly image: string
-  /** The program and its arguments, among them SCRIPT and ARGUMENTS. */
+  /** The program and its arguments, among them SCRIPT and ARGUMENTS; of a compiled language OUTPUT instead of SCRIPT. */
   readonly command: readonly string[]
+  /**
+   * A shell command that compiles $SCRIPT into the folder $OUTPUT, run once for each script. If it leaves $OUTPUT/inputs.d, a rule as
+   * make(1) reads it, the files that it names are what the program was made from.
+   */
+  readonly compile: string | undefined
   /** The interactive interpreter, where there is one. */
   readonly repl: readonly string[] | undefined
   readonly environment: Readonly<Record<string, string>>
@@ -80,6 +87,7 @@ export function parseLanguage(name: string, text: string, file: string): Languag
     aliases: fields.strings('aliases'),
     image: fields.string('image') ?? name,
     command: fields.strings('command'),
+    compile: fields.string('compile'),
     repl: fields.has('repl') ? fields.strings('repl') : undefined,
     environment: fields.table('environment'),
     homepage: fields.string('homepage'),
@@ -89,7 +97,12 @@ export function parseLanguage(name: string, text: string, file: string): Languag
   fields.end()
   if (language.command.length === 0) throw fields.wrong('command', 'it must name a program')
   if (language.command[0] === SCRIPT) throw fields.wrong('command', `it must begin with a program, not with ${SCRIPT}`)
-  if (!language.command.includes(SCRIPT)) throw fields.wrong('command', `it must say where the script goes: ${SCRIPT}`)
+  if (language.compile === undefined && !language.command.includes(SCRIPT)) {
+    throw fields.wrong('command', `it must say where the script goes: ${SCRIPT}`)
+  }
+  if (language.compile !== undefined && !language.command.some((word) => word.includes(OUTPUT))) {
+    throw fields.wrong('command', `it must say what to run of what was compiled: ${OUTPUT}/program`)
+  }
   return language
 }
 

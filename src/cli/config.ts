@@ -4,6 +4,7 @@
  *     config.toml       mirror = "http://ftp.de.debian.org/debian"
  *                       security-mirror = "http://security.debian.org/debian-security"
  *                       keys = ["/home/me/archive.asc"]      whose signatures count besides those of Debian's own archive
+ *                       cache-size = 2000                    megabytes for compiled scripts
  *                       install-on-first-use = "ask"         on a terminal, or "always", or "never"
  *     runners/*.toml    languages of the user's own, in place of built-in ones of the same name
  *     images/*.toml     likewise
@@ -23,8 +24,13 @@ export interface Config {
   readonly keys: readonly string[]
   /** What to do when a script's language is not installed; `ask` is as `never` where there is no terminal. */
   readonly firstUse: (typeof FIRST_USE)[number]
+  /** Bytes that may be kept for scripts. */
+  readonly cacheSize: number
   readonly recipes: RecipeTexts
 }
+
+/** In megabytes; others' unbounded caches reached 245 GB (cargo-make#968). */
+const CACHE_SIZE = 2000
 
 const FIRST_USE = ['ask', 'always', 'never'] as const
 
@@ -49,6 +55,7 @@ export function readConfig(folder: string, uid: number): Config {
     securityMirror: values['security-mirror'],
     keys: (values.keys ?? []).map((key) => readKey(key, path)),
     firstUse: values['install-on-first-use'] ?? 'ask',
+    cacheSize: (values['cache-size'] ?? CACHE_SIZE) * 1e6,
     recipes: {
       folder,
       runners: isOurs ? readRecipes(join(folder, 'runners')) : {},
@@ -62,6 +69,7 @@ interface Values {
   readonly 'security-mirror'?: string
   readonly keys?: readonly string[]
   readonly 'install-on-first-use'?: Config['firstUse']
+  readonly 'cache-size'?: number
 }
 
 const isText = (value: unknown): boolean => typeof value === 'string'
@@ -72,6 +80,7 @@ const KNOWN: Readonly<Record<keyof Values, { readonly fits: (value: unknown) => 
   'security-mirror': { fits: isText, what: 'a string' },
   keys: { fits: isList, what: 'a list of strings' },
   'install-on-first-use': { fits: (value) => FIRST_USE.some((it) => it === value), what: 'ask, always or never' },
+  'cache-size': { fits: (value) => typeof value === 'number' && value >= 0, what: 'a number of megabytes' },
 }
 
 function readValues(path: string): Values {

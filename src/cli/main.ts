@@ -8,6 +8,7 @@ import type { Progress } from '../base/progress.ts'
 import { parseCatalogue } from '../catalogue/catalogue.ts'
 import { addArch, listArch, removeArch } from './arch.ts'
 import { loadAssets } from './assets.ts'
+import { cache } from './cache.ts'
 import type { Context } from './context.ts'
 import { doctor } from './doctor.ts'
 import { install, setDefault, uninstall } from './install.ts'
@@ -77,7 +78,9 @@ function makeProgram(contextFor: (json: boolean) => Context): Command {
     .passThroughOptions()
     .option('--language <name>', 'do not go by the ending of its name')
     .addOption(profileOption())
-    .action((file, args, options, command) => run(of(command), file, args, options))
+    .action(async (file, args, options, command) => {
+      process.exitCode = await run(of(command), file, args, options)
+    })
   add('exec <language> [program] [argument...]', "run a program of a language's image: langrun exec clisp -- clisp --version")
     .passThroughOptions()
     .action((name, programName, args, _options, command) => exec(of(command), name, words(programName, args)))
@@ -113,6 +116,9 @@ function makeProgram(contextFor: (json: boolean) => Context): Command {
     .option('--all', 'every architecture, also without a name')
     .action((names, options, command) => removeArch(ofWriter(command), names, options))
   addTo(arch, 'list', 'show which architectures were added').action((_options, command) => listArch(of(command)))
+  add('cache', 'show what is kept for scripts: compiled programs, choices')
+    .option('--clear', 'remove it, and all downloads')
+    .action((options, command) => cache(of(command), options))
   add('doctor', 'tell what this host can do, what is missing, and how to mend it').action((_options, command) => {
     process.exitCode = doctor(of(command)) ? 0 : 1
   })
@@ -123,7 +129,9 @@ function makeProgram(contextFor: (json: boolean) => Context): Command {
     .requiredOption('--profile <name>')
     .option('--script <path>')
     .option('--cwd <path>')
-    .action((options) => prepare(contextFor(false), options))
+    .action(async (options) => {
+      process.exitCode = await prepare(contextFor(false), options)
+    })
   return program
 }
 

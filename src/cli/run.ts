@@ -3,12 +3,15 @@
 import { closeSync, existsSync, openSync, readSync } from 'node:fs'
 import { basename, extname } from 'node:path'
 import { LangrunError } from '../base/error.ts'
+import { silent } from '../base/progress.ts'
 import { findLanguage, ownerOf } from '../catalogue/catalogue.ts'
 import type { Language } from '../catalogue/recipe.ts'
 import { launcherPath } from '../plan/publish.ts'
-import { type Launch, launchProgram, launchScript } from '../run/launch.ts'
+import type { CompileOptions } from '../run/compile.ts'
+import { become, type Launch, launchProgram } from '../run/launch.ts'
 import type { Runnable } from '../run/runnable.ts'
-import { chooseLanguage } from '../run/script-plan.ts'
+import { chooseLanguage, showScript } from '../run/script-plan.ts'
+import { startSteps } from '../run/start.ts'
 import type { Store } from '../store/store.ts'
 import { launcherFor } from './assets.ts'
 import { type Context, claims, findInstalled, languageNamed, requireInstalled, requireProfile } from './context.ts'
@@ -20,11 +23,15 @@ export interface RunOptions {
   readonly profile?: string
 }
 
-export async function run(context: Context, file: string, args: readonly string[], options: RunOptions): Promise<never> {
-  requireProfile(options.profile ?? context.settings.profile)
+/** @returns a compiler's status if it failed; otherwise this process is the script from here on */
+export async function run(context: Context, file: string, args: readonly string[], options: RunOptions): Promise<number> {
+  const profile = options.profile ?? context.settings.profile
+  requireProfile(profile)
   if (!existsSync(file)) throw new LangrunError('not-found', `cannot run ${file}`, { cause: 'there is no such file' })
   const runnable = await runnableFor(context, file, options)
-  launchScript(runnable, launchOf(context, runnable.store), file, args)
+  const start = await startSteps(runnable, file, compileOptions(context, runnable.store, profile))
+  if (start.kind === 'failed') return start.status
+  become(launchOf(context, runnable.store), showScript(start.steps, runnable, file), [file, ...args])
 }
 
 export function exec(context: Context, name: string, words: readonly string[]): never {
@@ -48,6 +55,19 @@ export function repl(context: Context, name: string): never {
     })
   }
   launchProgram(runnable, launchOf(context, runnable.store), command, [])
+}
+
+/** While a compiler works only a terminal is told: elsewhere stderr is the compiler's and the script's. */
+export function compileOptions(context: Context, store: Store, profile: string): CompileOptions {
+  const { launcher, cache } = launchOf(context, store)
+  return {
+    launcher,
+    cache,
+    profile,
+    cacheSize: context.settings.config.cacheSize,
+    cwd: process.cwd(),
+    progress: process.stderr.isTTY ? context.progress : silent,
+  }
 }
 
 function launchOf(context: Context, store: Store): Launch {

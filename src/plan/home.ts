@@ -11,7 +11,7 @@ import { linkTarget } from '../base/files.ts'
 import { ARGUMENTS, type Language, SCRIPT } from '../catalogue/recipe.ts'
 import { emulatorSteps } from './emulation.ts'
 import type { Step } from './format.ts'
-import { findProgram } from './program.ts'
+import { findProgram, resolveInside } from './program.ts'
 
 export interface PlanInput {
   readonly language: Language
@@ -30,7 +30,6 @@ export const IMAGE_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sb
 
 /** Every step to start `language` with all of the host's data in sight. */
 export function homePlan({ language, rootfs, host = '/', command = language.command, emulator }: PlanInput): Step[] {
-  const program = command[0]!
   return [
     ['language', language.name],
     ['namespace', 'user'],
@@ -51,9 +50,7 @@ export function homePlan({ language, rootfs, host = '/', command = language.comm
     // The prefix that is built into the emulator is for programs on the host: these have their libraries where they expect them.
     ...(emulator === undefined ? [] : ([['setenv', 'QEMU_LD_PREFIX', '/'], ['restore-identity']] as const)),
     ['seccomp', 'terminal'],
-    ['exec', findProgram(rootfs, program)],
-    ['arg', program],
-    ...command.slice(1).map(argumentStep),
+    ...commandSteps(rootfs, command),
   ]
 }
 
@@ -73,7 +70,7 @@ export function systemSteps(rootfs: string): Step[] {
 const NOT_DATA = new Set<string>([...SYSTEM, ...ALIASES, 'proc', 'sys', 'dev', 'boot', 'lost+found', 'var'])
 
 /** Everything else: a script finds its data, wherever the host keeps it, at the same path. */
-function hostSteps(rootfs: string, host: string): Step[] {
+export function hostSteps(rootfs: string, host: string): Step[] {
   const steps: Step[] = []
   for (const name of readdirSync(host).sort()) {
     if (NOT_DATA.has(name)) continue
@@ -137,6 +134,19 @@ function environmentSteps(language: Language): Step[] {
     ['locale', 'C.UTF-8'],
     ...Object.entries(language.environment).map(([name, value]): Step => ['setenv', name, value]),
   ]
+}
+
+/** A program by its name is the image's; one by its path may be the host's, and is called as the script is, which it was made from. */
+function commandSteps(rootfs: string, command: readonly string[]): Step[] {
+  const [program = '', ...words] = command
+  const isHosts = program.startsWith('/') && resolveInside(rootfs, program) === undefined
+  const start: Step[] = isHosts
+    ? [['exec', program], ['script']]
+    : [
+        ['exec', findProgram(rootfs, program)],
+        ['arg', program],
+      ]
+  return [...start, ...words.map(argumentStep)]
 }
 
 function argumentStep(word: string): Step {

@@ -6,12 +6,13 @@
 
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { sha256 } from '../base/digest.ts'
 import { linkTarget, replaceFile, replaceLink } from '../base/files.ts'
 import { allExtensions, type Catalogue, claimants, withLanguages } from '../catalogue/catalogue.ts'
 import type { Language } from '../catalogue/recipe.ts'
 import { type Installed, listInstalled, names, readChoices, rootfsOf, type Store } from '../store/store.ts'
 import { emulatorLine } from './emulation.ts'
-import { encodePlan } from './format.ts'
+import { encodePlan, type Step } from './format.ts'
 import { homePlan } from './home.ts'
 import { makeRunner } from './runner.ts'
 
@@ -33,11 +34,30 @@ export function launcherPath(store: Store): string {
 
 /** Write plan, runner and shim of a language whose image is in `store`. @param system the path of the system store, for the runner */
 export function publish(store: Store, language: Language, digest: string, system: string): void {
-  const steps = homePlan({ language, rootfs: rootfsOf(store, digest), emulator: emulatorLine(store, language.architecture) })
+  const steps = languagePlan(store, language, digest)
   for (const profile of PROFILES) replaceFile(planPath(store, language.name, profile), encodePlan(steps))
   publishRunner(store, language.name, system)
   const launcher = readFileSync(launcherPath(store))
   replaceFile(shimPath(store, language), makeRunner(launcher, { language: language.name, system, kind: 'shim' }), 0o755)
+}
+
+/** A compiled language has a plan for each script only. */
+function languagePlan(store: Store, language: Language, digest: string): Step[] {
+  if (language.compile === undefined) return interpreterPlan(store, language, digest)
+  return [
+    ['language', language.name],
+    ['per-script', compiledName(language, digest)],
+  ]
+}
+
+/** The plan that runs a command of an installed language, its own by default. */
+export function interpreterPlan(store: Store, language: Language, digest: string, command = language.command): Step[] {
+  return homePlan({ language, rootfs: rootfsOf(store, digest), command, emulator: emulatorLine(store, language.architecture) })
+}
+
+/** What plans of a compiled language's scripts are called in the cache: other compilers and other commands have other names. */
+export function compiledName({ name, compile, command }: Language, digest: string): string {
+  return `${name.slice(0, 40)}-${sha256(JSON.stringify([digest, compile, command])).slice(0, 16)}`
 }
 
 /** Write the runner that the kernel starts; it finds its plan at each start, so it may stand there before its language is installed. */

@@ -5,13 +5,11 @@ import { sha256 } from '../base/digest.ts'
 import { LangrunError } from '../base/error.ts'
 import { ensureFolder, readIfThere, replaceFile } from '../base/files.ts'
 import { ARGUMENTS } from '../catalogue/recipe.ts'
-import { emulatorLine } from '../plan/emulation.ts'
 import { encodePlan, type Step } from '../plan/format.ts'
-import { homePlan } from '../plan/home.ts'
+import { interpreterPlan } from '../plan/publish.ts'
 import { reveal } from '../plan/reveal.ts'
 import { rootfsOf } from '../store/store.ts'
 import type { Runnable } from './runnable.ts'
-import { scriptPlan } from './script-plan.ts'
 
 export interface Launch {
   readonly launcher: string
@@ -20,17 +18,11 @@ export interface Launch {
   readonly environment: Readonly<Record<string, string | undefined>>
 }
 
-/** Become the interpreter of `script`. */
-export function launchScript(runnable: Runnable, launch: Launch, script: string, args: readonly string[]): never {
-  become(launch, scriptPlan(runnable, script), [script, ...args])
-}
-
 /** Become a program of the language's image. @param command words as in a recipe, without a script */
 export function launchProgram(runnable: Runnable, launch: Launch, command: readonly string[], args: readonly string[]): never {
   const { language, store, image } = runnable
-  const rootfs = rootfsOf(store, image)
-  const steps = homePlan({ language, rootfs, command: [...command, ARGUMENTS], emulator: emulatorLine(store, language.architecture) })
-  become(launch, reveal(steps, rootfs, { cwd: process.cwd() }), ['', ...args])
+  const steps = interpreterPlan(store, language, image, [...command, ARGUMENTS])
+  become(launch, reveal(steps, rootfsOf(store, image), { cwd: process.cwd() }), ['', ...args])
 }
 
 /** @param words the script's path and its arguments */

@@ -6,27 +6,22 @@
  */
 
 import { createHash } from 'node:crypto'
-import { closeSync, openSync, readFileSync, readSync, realpathSync, statSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, readSync, realpathSync } from 'node:fs'
 import { dirname, extname, join } from 'node:path'
 import { ensureFolder, replaceFile } from '../base/files.ts'
 import { recognize } from '../catalogue/content.ts'
-import { emulatorLine } from '../plan/emulation.ts'
 import { encodePlan, type Step } from '../plan/format.ts'
-import { homePlan } from '../plan/home.ts'
 import { planPath, scriptPlanName } from '../plan/publish.ts'
 import { reveal } from '../plan/reveal.ts'
-import { rootfsOf } from '../store/store.ts'
+import { rootfsOf, type Store } from '../store/store.ts'
+import { inputSteps } from './inputs.ts'
 import { findProject, projectPlaces } from './project.ts'
 import type { Runnable } from './runnable.ts'
 
-/** The plan that starts `script`, a path as the caller gave it, from the current folder, wherever they lie. */
-export function scriptPlan({ language, store, image }: Runnable, script: string | undefined): Step[] {
-  const rootfs = rootfsOf(store, image)
+/** `steps` with the current folder and `script`, a path as the caller gave it, in sight, wherever they lie. */
+export function showScript(steps: readonly Step[], { store, image }: Runnable, script: string | undefined): Step[] {
   const inSight = script === undefined ? {} : { script: realpathSync(script), folder: realpathSync(dirname(script)) }
-  return reveal(homePlan({ language, rootfs, emulator: emulatorLine(store, language.architecture) }), rootfs, {
-    cwd: process.cwd(),
-    ...inSight,
-  })
+  return reveal(steps, rootfsOf(store, image), { cwd: process.cwd(), ...inSight })
 }
 
 export interface Choice {
@@ -55,21 +50,29 @@ export function chooseLanguage(script: string, claimants: readonly Runnable[]): 
   return { runnable: first, by: 'default' }
 }
 
-/** Keep the plan of a choice for the launcher. @param cache langrun's cache folder @param claimed the store whose ending is ambiguous */
-export function keepChoice(cache: string, script: string, { runnable, by }: Choice, claimed: Runnable['store'], profile: string): void {
+/**
+ * Keep the plan of a choice for the launcher.
+ *
+ * @param cache langrun's cache folder
+ * @param claimed the store whose ending is ambiguous
+ * @param steps what starts the script, from anywhere
+ */
+export function keepChoice(
+  cache: string,
+  script: string,
+  { runnable, by }: Choice,
+  claimed: Store,
+  profile: string,
+  steps: readonly Step[],
+): void {
   const path = realpathSync(script)
   const extension = extname(script).slice(1)
-  const name = scriptPlanName(extension)
   const folder = join(cache, 'scripts')
   ensureFolder(cache, 0o700)
   ensureFolder(folder, 0o700)
-  const rootfs = rootfsOf(runnable.store, runnable.image)
-  const steps = [
-    ...inputs([planPath(claimed, `.${extension}`, profile), planPath(runnable.store, runnable.language.name, profile)]),
-    ...projectInputs(dirname(path), by === 'folder'),
-    ...homePlan({ language: runnable.language, rootfs, emulator: emulatorLine(runnable.store, runnable.language.architecture) }),
-  ]
-  replaceFile(join(folder, `${name}-${hashScript(path)}.plan`), encodePlan(steps))
+  const decided = [planPath(claimed, `.${extension}`, profile), planPath(runnable.store, runnable.language.name, profile)]
+  const all = [...inputSteps(decided), ...projectInputs(dirname(path), by === 'folder'), ...steps]
+  replaceFile(join(folder, `${scriptPlanName(extension)}-${hashScript(path)}.plan`), encodePlan(all))
 }
 
 /** The launcher's key (`launcher/script.c`): the folder, a NUL, the content. */
@@ -82,22 +85,12 @@ export function hashScript(path: string): string {
     .digest('hex')
 }
 
-function inputs(paths: readonly string[]): Step[] {
-  return paths.map((path) => ['input', path, stampOf(path)])
-}
-
 /** Up to the one that decided, or all the way up: a new one nearer by would decide instead. */
 function projectInputs(folder: string, hasDecided: boolean): Step[] {
   const decided = findProject(folder)?.path
   const places = projectPlaces(folder)
   const looked = hasDecided && decided !== undefined ? places.slice(0, places.indexOf(decided) + 1) : places
-  return looked.map((path) => (statSync(path, { throwIfNoEntry: false }) === undefined ? ['absent', path] : ['input', path, stampOf(path)]))
-}
-
-/** `<bytes> <mtime in nanoseconds> <inode>` */
-function stampOf(path: string): string {
-  const { size, mtimeNs, ino } = statSync(path, { bigint: true })
-  return `${size} ${mtimeNs} ${ino}`
+  return inputSteps(looked)
 }
 
 function readStart(path: string): string {

@@ -16,7 +16,11 @@ const PATIENCE = 300
 
 /** Hold the store's lock until disposed. @throws LangrunError if it cannot be taken. */
 export async function lockStore(store: Store, launcher: string, progress: Progress): Promise<AsyncDisposable> {
-  const path = join(store.path, 'lock')
+  return lockFile(join(store.path, 'lock'), launcher, progress)
+}
+
+/** Hold the lock `path`, a file that is made if need be, until disposed. @throws LangrunError if it cannot be taken. */
+export async function lockFile(path: string, launcher: string, progress: Progress): Promise<AsyncDisposable> {
   const holder = spawn(launcher, ['--lock', path], { stdio: ['pipe', 'pipe', 'pipe'] })
   let waiting: ReturnType<Progress['begin']> | undefined
   const timer = setTimeout(() => {
@@ -34,7 +38,7 @@ export async function lockStore(store: Store, launcher: string, progress: Progre
       void ended.then(() => reject(new Error(complaint.trim() || 'the lock holder ended')))
     })
   } catch (error) {
-    throw new LangrunError('failed', `cannot lock the store ${store.path}`, { cause: error })
+    throw new LangrunError('failed', `cannot lock ${path}`, { cause: error })
   } finally {
     clearTimeout(timer)
     waiting?.end()

@@ -90,8 +90,9 @@ suite('langrun shell', { concurrency: 1, ...unlessMissing() }, () => {
 
   test('everything else is as outside: user, files, folder, input and output', async () => {
     const probe = 'id -un; pwd; echo $LANGRUN_SHELL; touch made-inside; ls -l made-inside | cut -d" " -f3; cat; echo err >&2'
+    writeFileSync(join(world.user.home, 'given'), 'given\n')
     const outcome = await world.run('sh', ['-c', `cd .. && cd - >/dev/null && ${LANGRUN} shell -- sh -c '${probe}' <given`], {
-      cwd: (writeFileSync(join(world.user.home, 'given'), 'given\n'), world.user.home),
+      cwd: world.user.home,
     })
     assert.deepEqual(world.redact(outcome), { stdout: 'USER\n~\n1\nUSER\ngiven\n', stderr: 'err\n', status: 0, signal: null })
   })

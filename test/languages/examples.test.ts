@@ -11,7 +11,7 @@ import { after, before, suite, test } from 'node:test'
 import { type Example, type Language, parseLanguage } from '../../src/catalogue/recipe.ts'
 import { addSystem, addUser, isRoot, LANGRUN, needs, ROOT, type System, type User } from '../machine.ts'
 
-const SAMPLE = 20
+const SAMPLE = 16
 
 const all = readdirSync(join(ROOT, 'runners'))
   .filter((name) => name.endsWith('.toml'))
@@ -45,7 +45,10 @@ suite('languages', { concurrency: 1 }, () => {
       test(`${language.name}: ${example.name}`, (t) => {
         if (!needs(t, isRoot, 'root, to make an ordinary user and to register')) return
         const script = place(user, language, example)
-        const { stdout, stderr, status, signal } = user.run(`./${basename(script)}`, example.args, { cwd: join(script, '..'), input: example.stdin })
+        const { stdout, stderr, status, signal } = user.run(`./${basename(script)}`, example.args, {
+          cwd: join(script, '..'),
+          input: example.stdin,
+        })
         assert.deepEqual({ stdout, stderr, status, signal }, { stdout: example.stdout, stderr: '', status: example.status, signal: null })
       })
     }
@@ -67,7 +70,10 @@ suite('languages', { concurrency: 1 }, () => {
     for (const { name } of languages) {
       const { rootfs } = JSON.parse(user.run(LANGRUN, ['info', name, '--json']).stdout)
       const share = readdirSync(join(rootfs, 'usr/share'))
-      assert.deepEqual(share.filter((it) => ['doc', 'man', 'info'].includes(it)), [])
+      assert.deepEqual(
+        share.filter((it) => ['doc', 'man', 'info'].includes(it)),
+        [],
+      )
       assert.deepEqual(readdirSync(join(rootfs, 'usr/share/locale')), [])
     }
   })
