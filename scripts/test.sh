@@ -3,6 +3,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 sh scripts/packages.sh test
+sh scripts/packages.sh reboot
 sh scripts/with-node.sh scripts/build.ts
 sh scripts/check.sh
-exec node_modules/.bin/node test/run.ts unit kernel faults sample
+exec node_modules/.bin/node test/run.ts unit kernel faults sample reboot
