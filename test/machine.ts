@@ -6,13 +6,14 @@
  */
 
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 
 export const ROOT = join(import.meta.dirname, '..')
-export const LANGRUN = join(ROOT, 'dist/langrun')
+/** What the tests run: where an ordinary user can reach it, even if this clone lies in root's home. */
+export const LANGRUN = reachable(join(ROOT, 'dist/langrun'))
 export const REGISTRY = '/proc/sys/fs/binfmt_misc'
 
 export interface Outcome {
@@ -147,3 +148,14 @@ export function needs(t: TestContext, isThere: boolean, what: string): boolean {
 }
 
 export const isRoot = process.geteuid?.() === 0
+
+/** `path`, or a copy for the length of this process if a folder above it is closed to ordinary users. */
+function reachable(path: string): string {
+  const above = path.split('/').map((_, index, parts) => parts.slice(0, index).join('/') || '/')
+  if (!existsSync(path) || above.every((folder) => (statSync(folder).mode & 0o001) !== 0)) return path
+  const folder = mkdtempSync(join(tmpdir(), 'langrun-test-dist-'))
+  chmodSync(folder, 0o755)
+  copyFileSync(path, join(folder, 'langrun'))
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+  return join(folder, 'langrun')
+}
