@@ -58,7 +58,7 @@ suite('two stores', { concurrency: 1, ...unlessMissing() }, () => {
 
   test('after one register, what is not installed says in one line how to install it', async () => {
     const registered = world.system.langrun('register')
-    assert.match(registered.stdout, /^registered \d+ endings for every user: \.R \.awk /)
+    assert.match(registered.stdout, /^registered \d+ endings for every user: \.R \.adb \.awk /)
     assert.deepEqual({ ...registered, stdout: '' }, says(''))
     const line = 'langrun: cannot run ./hello.rb: ruby is not installed; langrun install ruby\n'
     assert.deepEqual(await world.run('./hello.rb'), complains(line, 127))
@@ -202,7 +202,7 @@ suite('two stores', { concurrency: 1, ...unlessMissing() }, () => {
   test('root registers again without harm, and unregisters', async () => {
     const ours = (): string[] => readdirSync(REGISTRY).filter((name) => name.startsWith(world.system.prefix))
     const before = ours()
-    assert.deepEqual(JSON.parse(world.system.langrun('register', '--json').stdout).registered, before.sort())
+    assert.deepEqual(JSON.parse(world.system.langrun('register', '--json').stdout).registered.sort(), before.sort())
     assert.deepEqual(ours().sort(), before)
     assert.deepEqual(await world.run('./hello.rb'), says('ruby: \n'))
     assert.deepEqual(world.system.langrun('unregister'), says(`unregistered ${before.length} endings\n`))

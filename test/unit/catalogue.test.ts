@@ -57,7 +57,10 @@ const MISTAKES: Record<string, [text: string, because: string]> = {
   ],
   'an environment that is no table': [`environment = "A=1"\n${GOOD}`, 'environment: it must be a table of strings'],
   'an environment of numbers': [`environment = { A = 1 }\n${GOOD}`, 'environment: it must be a table of strings'],
-  'an example without a file': [`${GOOD}[[examples]]\nscript = "x"\n`, 'examples[0].script: an example of x needs a file, and script or base64'],
+  'an example without a file': [
+    `${GOOD}[[examples]]\nscript = "x"\n`,
+    'examples[0].script: an example of x needs a file, and script or base64',
+  ],
   'an example with a misspelt field': [
     `${GOOD}[[examples]]\nfile = "a.x"\nscript = "x"\nstdot = ""\n`,
     'examples[0].stdot: there is no such field',
