@@ -3,7 +3,8 @@
  *
  *     /etc/binfmt.d/langrun-register.conf        the endings of `langrun register`
  *     /etc/binfmt.d/langrun-arch.conf            the emulators of `langrun arch add`
- *     /etc/binfmt.d/langrun-entry-<name>.conf    one of `langrun binfmt add --persist` or `langrun binfmt bind`
+ *     /etc/binfmt.d/langrun-entry-<name>.conf    one of `langrun binfmt add --persist`
+ *     /etc/binfmt.d/langrun-bind-<name>.conf     one of `langrun binfmt bind`
  *
  * in the format of binfmt.d(5) on every host, whoever reads it at boot (`persist.ts`): one place, one format.
  */

@@ -1,7 +1,7 @@
 /** What `doctor` says, from what it found out: for each thing that langrun needs whether it is there, and the command that mends it. */
 
 import { dirname } from 'node:path'
-import { BINFMT_FOLDER, isAtLeast, type Kernel, ROOTLESS_BINFMT } from '../host/kernel.ts'
+import { isAtLeast, type Kernel, ROOTLESS_BINFMT } from '../host/kernel.ts'
 
 export interface Finding {
   readonly check: string
@@ -21,6 +21,8 @@ export interface Facts {
   readonly isContainer: boolean
   /** How many endings are registered. */
   readonly registered: number
+  /** How many are to be there after each boot, and are not in the kernel. */
+  readonly lost: number
   /** Paths of the stores that there are. */
   readonly stores: readonly string[]
 }
@@ -82,7 +84,7 @@ function registry(kernel: Kernel): Finding {
     case 'mounted':
       return { check, ok: true, found: 'mounted' }
     case 'disabled':
-      return { check, ok: false, found: 'switched off', remedy: `echo 1 | sudo tee ${BINFMT_FOLDER}/status` }
+      return { check, ok: false, found: 'switched off', remedy: 'sudo langrun binfmt enable' }
     case 'not mounted':
       return { check, ok: false, found: 'not mounted', remedy: 'sudo langrun register   (mounts it), or without root: langrun shell' }
     case 'missing':
@@ -101,8 +103,12 @@ function ownRegistry({ release, version }: Kernel): Finding {
   }
 }
 
-function registered({ registered: count }: Facts): Finding {
+function registered({ registered: count, lost }: Facts): Finding {
   const check = 'registered endings'
+  if (lost > 0) {
+    const remedy = 'sudo langrun register --heal   (if it happens again: sudo langrun register --keep heals every minute)'
+    return { check, ok: false, found: `${lost} are gone from the kernel: other software removed them`, remedy }
+  }
   if (count > 0) return { check, ok: true, found: String(count) }
   return { check, ok: false, found: 'none', remedy: 'sudo langrun register   (for every user), or without root: langrun shell' }
 }

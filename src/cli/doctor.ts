@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { replaceFile } from '../base/files.ts'
-import { ourEntries } from '../binfmt/system.ts'
+import { missingEntries, ourEntries } from '../binfmt/system.ts'
 import { readKernel } from '../host/kernel.ts'
 import { encodePlan } from '../plan/format.ts'
 import { launcherPath } from '../plan/publish.ts'
@@ -20,6 +20,7 @@ export function doctor(context: Context): boolean {
     launcher,
     refusal: tryNamespaces(context, launcher),
     isContainer: existsSync('/.dockerenv') || existsSync('/run/.containerenv'),
+    lost: isInShell(context) ? 0 : missingEntries({ root: context.settings.hostRoot, prefix: context.settings.prefix }).length,
     registered: kernel.binfmt === 'mounted' ? ourEntries(context.settings.prefix).length : 0,
     stores: stores(context).flatMap((store) => (existsSync(launcherPath(store)) ? [store.path] : [])),
   })
@@ -29,6 +30,11 @@ export function doctor(context: Context): boolean {
     .join('')
   context.answer({ ok: isWell, kernel: kernel.release, findings }, `Linux ${kernel.release}\n${text}`)
   return isWell
+}
+
+/** Its registry is its own, and holds what it was opened with. */
+function isInShell({ settings }: Context): boolean {
+  return settings.environment['LANGRUN_SHELL'] !== undefined
 }
 
 function indent(text: string): string {

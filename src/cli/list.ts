@@ -96,7 +96,7 @@ function show(key: string, item: unknown): string {
 }
 
 /** The version of the package that the recipe names first. */
-function versionOf(context: Context, language: Language, image: ImageInfo): string {
+export function versionOf(context: Context, language: Language, image: ImageInfo): string {
   const main = context.catalogue.images.get(language.image)?.packages[0]?.replace(/[=/].*/, '')
   return image.packages.find(({ name }) => name === main)?.version ?? ''
 }

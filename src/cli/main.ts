@@ -8,6 +8,7 @@ import type { Progress } from '../base/progress.ts'
 import { parseCatalogue } from '../catalogue/catalogue.ts'
 import { addArch, listArch, removeArch } from './arch.ts'
 import { loadAssets } from './assets.ts'
+import { addBinfmtCommands } from './binfmt-command.ts'
 import { cache } from './cache.ts'
 import type { Context } from './context.ts'
 import { doctor } from './doctor.ts'
@@ -20,6 +21,7 @@ import { exec, repl, run } from './run.ts'
 import { readSettings } from './settings.ts'
 import { HOOK, shell } from './shell.ts'
 import { status } from './status.ts'
+import { why } from './why.ts'
 
 export async function main(argv: readonly string[]): Promise<number> {
   let isJson = false
@@ -119,6 +121,10 @@ function makeProgram(contextFor: (json: boolean) => Context): Command {
   add('cache', 'show what is kept for scripts: compiled programs, choices')
     .option('--clear', 'remove it, and all downloads')
     .action((options, command) => cache(of(command), options))
+  addBinfmtCommands(program, { add: addTo, of, ofWriter })
+  add('why <file>', 'tell what would run a file and what it would see, without running it').action((file, _options, command) =>
+    why(of(command), file),
+  )
   add('doctor', 'tell what this host can do, what is missing, and how to mend it').action((_options, command) => {
     process.exitCode = doctor(of(command)) ? 0 : 1
   })
@@ -129,6 +135,7 @@ function makeProgram(contextFor: (json: boolean) => Context): Command {
     .requiredOption('--profile <name>')
     .option('--script <path>')
     .option('--cwd <path>')
+    .option('--bound')
     .action(async (options) => {
       process.exitCode = await prepare(contextFor(false), options)
     })

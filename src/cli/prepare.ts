@@ -15,12 +15,17 @@ export interface PrepareOptions {
   readonly language: string
   readonly profile: string
   readonly script?: string
+  /** The language is bound to a magic that the script has: its ending says nothing. */
+  readonly bound?: boolean
 }
 
 /** @returns the status to exit with: a compiler's own if it failed */
-export async function prepare(context: Context, { planFd, language: name, profile, script }: PrepareOptions): Promise<number> {
+export async function prepare(
+  context: Context,
+  { planFd, language: name, profile, script, bound = false }: PrepareOptions,
+): Promise<number> {
   requireProfile(profile)
-  const claimed = script === undefined ? undefined : claims(context, extname(script).slice(1))
+  const claimed = script === undefined || bound ? undefined : claims(context, extname(script).slice(1))
   const choice =
     script !== undefined && claimed !== undefined && claimed.runnables.length > 1 ? chooseLanguage(script, claimed.runnables) : undefined
   const language = languageNamed(context, name)

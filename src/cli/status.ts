@@ -1,6 +1,7 @@
 /** `status`: which endings the kernel hands to us, and who runs them. */
 
 import { type Entry, listEntries } from '../binfmt/registry.ts'
+import { missingEntries } from '../binfmt/system.ts'
 import { readKernel } from '../host/kernel.ts'
 import { extensionOwners } from '../plan/publish.ts'
 import { type Context, stores } from './context.ts'
@@ -10,8 +11,10 @@ interface ExtensionStatus {
   readonly extension: string
   readonly language: string | null
   readonly registered: boolean
-  /** An entry of other software that takes files with this ending instead of ours. */
+  /** An entry of other software that is there for files with this ending. */
   readonly other: string | null
+  /** The entry that the kernel asks first: the one that was registered last. */
+  readonly winner: string | null
 }
 
 export function status(context: Context): void {
@@ -23,25 +26,36 @@ export function status(context: Context): void {
   const extensions = [...new Set([...owners.keys(), ...ours.flatMap(({ extension }) => extension ?? [])])].sort()
   const rows = extensions.map((extension) => describe(extension, owners.get(extension) ?? null, entries, ours))
   const isShell = settings.environment['LANGRUN_SHELL'] !== undefined
-  const value = { kernel: kernel.release, binfmt: kernel.binfmt, shell: isShell, registered: ours.length > 0, extensions: rows }
-  context.answer(value, `${headline(kernel.binfmt, ours.length, isShell)}\n${table(rows.map(row))}`)
+  const lost = isShell ? [] : missingEntries({ root: settings.hostRoot, prefix: settings.prefix }).map(({ name }) => name)
+  const value = { kernel: kernel.release, binfmt: kernel.binfmt, shell: isShell, registered: ours.length > 0, lost, extensions: rows }
+  context.answer(
+    value,
+    `${headline(kernel.binfmt, ours.length, isShell)}\n${lost.length === 0 ? '' : `${lossSentence(lost.length)}\n`}${table(rows.map(row))}`,
+  )
 }
 
 function describe(extension: string, language: string | null, entries: readonly Entry[], ours: readonly Entry[]): ExtensionStatus {
   const registered = ours.some((entry) => entry.extension === extension && entry.enabled)
-  const other = entries.find((entry) => entry.extension === extension && !ours.includes(entry) && entry.enabled)?.name ?? null
-  return { extension, language, registered, other }
+  const able = entries.filter((entry) => entry.extension === extension && entry.enabled)
+  const other = able.find((entry) => !ours.includes(entry))?.name ?? null
+  return { extension, language, registered, other, winner: able[0]?.name ?? null }
 }
 
 function headline(binfmt: string, count: number, isShell: boolean): string {
   if (binfmt === 'not mounted' || binfmt === 'missing') return `binfmt_misc is ${binfmt}: nothing is dot-slash; see langrun doctor`
-  if (binfmt === 'disabled') return 'binfmt_misc is switched off: echo 1 | sudo tee /proc/sys/fs/binfmt_misc/status'
+  if (binfmt === 'disabled') return 'binfmt_misc is switched off: sudo langrun binfmt enable'
   if (isShell) return `in a langrun shell: ${count} endings are registered here`
   if (count === 0) return 'nothing is registered: sudo langrun register (for everyone), or langrun shell (no root)'
   return `${count} endings are registered`
 }
 
-function row({ extension, language, registered, other }: ExtensionStatus): string[] {
+function lossSentence(count: number): string {
+  return `${count} entries are gone from the kernel, which other software must have removed: sudo langrun register --heal`
+}
+
+function row({ extension, language, registered, other, winner }: ExtensionStatus): string[] {
   const state = registered ? 'registered' : 'not registered'
-  return [`.${extension}`, language ?? '(not installed)', state, other === null ? '' : `also claimed by ${other}`]
+  const result = winner === other ? 'which was registered later and wins' : "which was registered earlier: langrun's wins"
+  const conflict = other === null ? '' : registered ? `also claimed by ${other}, ${result}` : `claimed by ${other}`
+  return [`.${extension}`, language ?? '(not installed)', state, conflict]
 }

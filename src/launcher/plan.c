@@ -167,7 +167,7 @@ const char *parse_trailer(struct trailer *trailer, const char *bytes, size_t siz
 {
 	static const char MAGIC[] = "runner\0001\0\n"; /* as written: `runner`, `1`, newline */
 	const size_t magic_size = sizeof MAGIC - 1;
-	*trailer = (struct trailer){NULL, NULL, false};
+	*trailer = (struct trailer){NULL, NULL, false, false};
 	if (size != TRAILER_SIZE) return NULL;
 	for (size_t i = 0; i < magic_size; i++)
 		if (bytes[i] != MAGIC[i]) return NULL;
@@ -177,6 +177,7 @@ const char *parse_trailer(struct trailer *trailer, const char *bytes, size_t siz
 		const char *problem = NULL;
 		if (!name) return "its trailer ends within a record";
 		if (equal(name, "shim")) trailer->shim = true;
+		else if (equal(name, "bound")) trailer->bound = true;
 		else {
 			const char *value = next_string(&reader);
 			if (!value) return "its trailer ends within a record";

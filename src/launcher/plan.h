@@ -59,6 +59,7 @@ struct trailer {
 	const char *language;
 	const char *system;
 	bool shim;
+	bool bound;
 };
 
 /* What is wrong with the trailer, or NULL. A file without a trailer leaves `language` NULL and is no error. */

@@ -22,7 +22,7 @@ int prepare_plan(const struct start *start)
 
 	long child = must(fork_process(), "cannot start a process", NULL);
 	if (child == 0) {
-		const char *argv[14];
+		const char *argv[15];
 		size_t n = 0;
 		argv[n++] = program;
 		argv[n++] = "prepare";
@@ -36,6 +36,7 @@ int prepare_plan(const struct start *start)
 			argv[n++] = "--script";
 			argv[n++] = start->script;
 		}
+		if (start->trailer.bound) argv[n++] = "--bound";
 		if (start->cwd_length > 0) {
 			argv[n++] = "--cwd";
 			argv[n++] = start->cwd;

@@ -42,8 +42,9 @@ long open_plan(const struct start *start)
 		long plans = open_trusted(start, (int)store, "plans", O_PATH | O_DIRECTORY, stores[i]);
 		SYS(close, store);
 		if (plans < 0) continue;
-		/* The extension's plan comes first: one image may serve several languages that differ in their commands. */
-		const char *dot = start->script_fd >= 0 ? find_last(last_name(start->script), '.') : NULL;
+		/* The extension's plan comes first: one image may serve several languages that differ in their commands. A language that
+		 * is bound to a magic runs its files whatever their names end in. */
+		const char *dot = start->script_fd >= 0 && !start->trailer.bound ? find_last(last_name(start->script), '.') : NULL;
 		long plan = dot ? open_named(start, (int)plans, stores[i], dot + 1, true) : -ENOENT;
 		if (plan < 0) plan = open_named(start, (int)plans, stores[i], start->trailer.language, false);
 		SYS(close, plans);

@@ -28,6 +28,11 @@ export function runnerPath(store: Store, language: string): string {
   return join(store.path, 'runners', language)
 }
 
+/** The runner of a language that is bound to a magic. No language's name has a comma. */
+export function boundRunnerPath(store: Store, language: string): string {
+  return join(store.path, 'runners', `${language},bound`)
+}
+
 export function launcherPath(store: Store): string {
   return join(store.path, 'bin', 'launcher')
 }
@@ -61,9 +66,9 @@ export function compiledName({ name, compile, command }: Language, digest: strin
 }
 
 /** Write the runner that the kernel starts; it finds its plan at each start, so it may stand there before its language is installed. */
-export function publishRunner(store: Store, language: string, system: string): void {
-  const runner = makeRunner(readFileSync(launcherPath(store)), { language, system, kind: 'script' })
-  const path = runnerPath(store, language)
+export function publishRunner(store: Store, language: string, system: string, kind: 'script' | 'bound' = 'script'): void {
+  const runner = makeRunner(readFileSync(launcherPath(store)), { language, system, kind })
+  const path = kind === 'script' ? runnerPath(store, language) : boundRunnerPath(store, language)
   mkdirSync(dirname(path), { recursive: true })
   if (!existsSync(path) || !readFileSync(path).equals(runner)) replaceFile(path, runner, 0o755)
 }

@@ -13,13 +13,16 @@ export interface RunnerOptions {
   readonly language: string
   /** The system store that it reads after the caller's own. */
   readonly system: string
-  /** `script`: the kernel starts it for a script. `shim`: it stands for the interpreter, and takes the interpreter's own arguments. */
-  readonly kind: 'script' | 'shim'
+  /**
+   * `script`: the kernel starts it for a script. `bound`: the same, by a magic, so that the script's ending says nothing. `shim`: it
+   * stands for the interpreter, and takes the interpreter's own arguments.
+   */
+  readonly kind: 'script' | 'bound' | 'shim'
 }
 
 /** The bytes of an executable file: `launcher` with its trailer. */
 export function makeRunner(launcher: Uint8Array, { language, system, kind }: RunnerOptions): Buffer {
-  const records = [['runner', '1'], ['language', language], ['system', system], ...(kind === 'shim' ? [['shim']] : [])]
+  const records = [['runner', '1'], ['language', language], ['system', system], ...(kind === 'script' ? [] : [[kind]])]
   const trailer = encodeRecords(records)
   if (trailer.length > TRAILER_SIZE) {
     throw new LangrunError('unsupported', `cannot make a runner for ${language}`, { cause: `the path ${system} is too long` })

@@ -36,7 +36,16 @@ const REFUSAL = 'langrun: cannot enter namespaces: Operation not permitted'
 
 /** The findings that are not ok. */
 function trouble(kernel: Kernel, facts: Partial<Facts> = {}) {
-  const all = diagnose({ kernel, refusal: undefined, launcher: LAUNCHER, isContainer: false, registered: 25, stores: ['/s'], ...facts })
+  const all = diagnose({
+    kernel,
+    refusal: undefined,
+    launcher: LAUNCHER,
+    isContainer: false,
+    registered: 25,
+    lost: 0,
+    stores: ['/s'],
+    ...facts,
+  })
   return all.filter(({ ok }) => !ok)
 }
 
@@ -93,7 +102,7 @@ test('user namespaces refused in a container: how to start it', () => {
 })
 
 const REGISTRY: Record<string, [files: Record<string, string | undefined>, found: string, remedy: string]> = {
-  'is switched off': [{ 'sys/fs/binfmt_misc/status': 'disabled\n' }, 'switched off', 'echo 1 | sudo tee /proc/sys/fs/binfmt_misc/status'],
+  'is switched off': [{ 'sys/fs/binfmt_misc/status': 'disabled\n' }, 'switched off', 'sudo langrun binfmt enable'],
   'is not in this kernel': [
     { 'sys/fs/binfmt_misc/status': undefined, 'sys/fs/binfmt_misc/register': undefined },
     'this kernel has none',
@@ -156,6 +165,17 @@ test('nothing registered is said, with both ways out', () => {
       ok: false,
       found: 'none',
       remedy: 'sudo langrun register   (for every user), or without root: langrun shell',
+    },
+  ])
+})
+
+test('endings that are gone although they are to be there are said, with what brings them back', () => {
+  assert.deepEqual(trouble(kernelOf({}), { registered: 0, lost: 25 }), [
+    {
+      check: 'registered endings',
+      ok: false,
+      found: '25 are gone from the kernel: other software removed them',
+      remedy: 'sudo langrun register --heal   (if it happens again: sudo langrun register --keep heals every minute)',
     },
   ])
 })
