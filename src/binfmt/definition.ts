@@ -56,21 +56,16 @@ export function sortFlags(flags: string): string {
   return [...'POCF'].filter((flag) => flags.includes(flag)).join('')
 }
 
-function encode({ name, match, interpreter, flags }: Definition): string {
-  const fields =
-    match.kind === 'extension'
-      ? [name, 'E', '', match.extension, '', interpreter, flags]
-      : [
-          name,
-          'M',
-          `${match.offset}`,
-          renderBytes(match.magic),
-          match.mask === undefined ? '' : renderBytes(match.mask),
-          interpreter,
-          flags,
-        ]
+function encode(definition: Definition): string {
+  const fields = fieldsOf(definition)
   const delimiter = delimiterFor(fields.join('')) ?? ':'
   return delimiter + fields.join(delimiter)
+}
+
+function fieldsOf({ name, match, interpreter, flags }: Definition): string[] {
+  if (match.kind === 'extension') return [name, 'E', '', match.extension, '', interpreter, flags]
+  const mask = match.mask === undefined ? '' : renderBytes(match.mask)
+  return [name, 'M', `${match.offset}`, renderBytes(match.magic), mask, interpreter, flags]
 }
 
 function delimiterFor(text: string): string | undefined {
@@ -98,7 +93,7 @@ function problemOf(definition: Definition): readonly [string, string] | undefine
   }
   const unknown = [...flags].find((flag) => !'POCF'.includes(flag))
   if (unknown !== undefined) return [`there is no flag "${unknown}"`, 'flags are P, O, C and F: langrun binfmt add --help']
-  if (delimiterFor(line.slice(1).replaceAll(line[0]!, '')) === undefined) {
+  if (delimiterFor(fieldsOf(definition).join('')) === undefined) {
     return [`the fields contain every one of ${DELIMITERS}, and one has to stand between them`, 'choose another name']
   }
   if (Buffer.byteLength(line) > LONGEST_LINE) return [`the kernel takes a line of ${LONGEST_LINE} bytes`, 'choose a shorter name']

@@ -38,9 +38,9 @@ export async function register(context: Context, options: RegisterOptions): Prom
   for (const { definition } of old) if (!all.some(({ name }) => name === definition.name)) remove(definition.name)
   registerLines(all.map((it) => ({ name: it.name, line: encodeDefinition(it) })))
   const names = all.map(({ name }) => name)
-  const list = definitions.map(({ match }) => (match.kind === 'extension' ? `.${match.extension}` : '')).join(' ')
+  const list = definitions.flatMap(({ match }) => (match.kind === 'extension' ? [`.${match.extension}`] : []))
   const sentences = [
-    `registered ${definitions.length} endings for every user: ${list}`,
+    `registered ${list.length} endings for every user: ${list.join(' ')}`,
     boot === undefined ? 'until the next boot' : bootSentence(boot, context),
     ...(healer === undefined ? [] : [healerSentence(healer)]),
   ]

@@ -7,9 +7,9 @@ import { matchingEntries } from '../binfmt/match.ts'
 import { type Entry, isMounted, listEntries, readMechanism } from '../binfmt/registry.ts'
 import { readHead } from '../binfmt/warnings.ts'
 import { type Native, nativeFormat } from '../host/executable.ts'
-import { planPath } from '../plan/publish.ts'
+import { interpreterPlan, planPath } from '../plan/publish.ts'
 import type { Runnable } from '../run/runnable.ts'
-import { type Choice, chooseLanguage, scriptPlan } from '../run/script-plan.ts'
+import { type Choice, chooseLanguage, showScript } from '../run/script-plan.ts'
 import { readImage } from '../store/store.ts'
 import { describeMatch } from './binfmt.ts'
 import { type Context, claims, findInstalled, languageNamed, stores } from './context.ts'
@@ -129,6 +129,8 @@ function explainLanguage(context: Context, file: string, runner: string, isBound
 
 function describeRunnable(context: Context, runnable: Runnable, file: string, profile: string) {
   const { language, store, image } = runnable
+  // Nothing is compiled here: what a compiled script sees does not depend on what it was compiled to.
+  const command = language.compile === undefined ? language.command : ['/bin/sh']
   return {
     name: language.name,
     installed: true,
@@ -136,7 +138,7 @@ function describeRunnable(context: Context, runnable: Runnable, file: string, pr
     image,
     store: store.path,
     plan: planPath(store, language.name, profile),
-    sees: sightOf(scriptPlan(runnable, file)),
+    sees: sightOf(showScript(interpreterPlan(store, language, image, command), runnable, file)),
   }
 }
 
