@@ -285,7 +285,7 @@ warning: old takes such files too; x wins, for it was registered later
     const { stdout, status } = registry.run(`
       ${quiet('register')}; (${SHOW}) > before; ${echo('-1', 'status')}; ls ${REGISTRY} | wc -l
       langrun status | sed -n '2s/^[0-9]*/N/p'; langrun doctor | grep -A1 '^NO  registered endings' | sed 's/: [0-9][0-9]*/: N/'
-      langrun register --heal | cut -c1-30; (${SHOW}) > after; cmp before after && echo healed
+      langrun register --heal | cut -c1-26; (${SHOW}) > after; cmp before after && echo healed
       ${LANGRUN} register --watch >/dev/null 2>&1 & sleep 1; ${echo('-1', 'langrun-lisp')}; ${echo('-1', 'status')}
       n=0; until (${SHOW}) > after; cmp -s before after || [ $n = 50 ]; do n=$((n + 1)); sleep 0.1; done; cmp before after && echo healed
       kill $!; wait $!; echo $?; langrun register --heal`)
@@ -295,7 +295,7 @@ warning: old takes such files too; x wins, for it was registered later
 N entries are gone from the kernel, which other software must have removed: sudo langrun register --heal
 NO  registered endings: N are gone from the kernel: other software removed them
       sudo langrun register --heal   (if it happens again: sudo langrun register --keep heals every minute)
-registered again: langrun-R la
+registered again: langrun-
 healed
 healed
 0
