@@ -129,12 +129,9 @@ suite('the registry', { concurrency: 1 }, () => {
       sed -i 's/^flags: POF/flags: PF/' before; (${SHOW}) > after; cmp before after
       update-binfmts --display langrun-lisp
       langrun unregister | sed 's/[0-9][0-9]*/N/'; langrun binfmt remove arm; ls ${REGISTRY} /var/lib/binfmts /usr/share/binfmts; ls -A /etc/binfmt.d`
-    const { stdout, stderr } = registry.run(
-      commands.replace('cmp before after', 'cmp before after'),
-      {
-        LANGRUN_HOST_ROOT: '/',
-      },
-    )
+    const { stdout, stderr } = registry.run(commands.replace('cmp before after', 'cmp before after'), {
+      LANGRUN_HOST_ROOT: '/',
+    })
     const expected = `after each boot binfmt-support registers it
 langrun|extension|0|lisp||FOLDER/store/runners/clisp||no|yes|yes|
 register
