@@ -16,6 +16,7 @@
 
 import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { explainDisk } from '../base/error.ts'
 import { readIfThere, replaceFile } from '../base/files.ts'
 import { renderBytes } from '../catalogue/magic.ts'
 import { type Boot, readBoot } from '../host/boot.ts'
@@ -39,23 +40,29 @@ const REGISTRY = '/proc/sys/fs/binfmt_misc'
 /** Put a group of entries on paper, in place of what it held. @returns who will read it at boot */
 export function persist(persistence: Persistence, group: string, definitions: readonly Definition[]): Boot {
   const boot = readBoot(persistence.root)
-  makeFolder(persistence, '/etc/binfmt.d')
-  writePaper(persistence, group, definitions)
-  addReader(persistence, boot)
-  if (boot.neighbours === 'wsl') addHealer(persistence)
-  return boot
+  return explained('cannot write down what is to be registered after each boot', () => {
+    makeFolder(persistence, '/etc/binfmt.d')
+    writePaper(persistence, group, definitions)
+    addReader(persistence, boot)
+    if (boot.neighbours === 'wsl') addHealer(persistence)
+    return boot
+  })
 }
 
 /** Take one entry off the papers; with the last one everything goes. */
 export function forget(persistence: Persistence, name: string): void {
-  strike(persistence, name)
-  settle(persistence)
+  explained(`cannot take back what registers ${name} after each boot`, () => {
+    strike(persistence, name)
+    settle(persistence)
+  })
 }
 
 /** Take a group off the papers; with the last one everything goes. */
 export function forgetGroup(persistence: Persistence, group: string): void {
-  removePaper(persistence, group)
-  settle(persistence)
+  explained('cannot take back what is registered after each boot', () => {
+    removePaper(persistence, group)
+    settle(persistence)
+  })
 }
 
 /** A timer or a line for cron that heals the registry, also where we know of no neighbours. @returns what was added */
@@ -79,6 +86,14 @@ export function addHealer(persistence: Persistence): 'timer' | 'cron' | 'nothing
     `# Written by langrun: registers its formats again if other software wiped them.\n* * * * * root ${heal}\n`,
   )
   return 'cron'
+}
+
+function explained<T>(what: string, act: () => T): T {
+  try {
+    return act()
+  } catch (error) {
+    throw explainDisk(error, what)
+  }
 }
 
 function addReader(persistence: Persistence, { registrar }: Boot): void {

@@ -48,6 +48,21 @@ suite('a first line, and why', { concurrency: 1, ...unlessMissing() }, () => {
     )
   })
 
+  test('only root adds, keeps, switches and removes entries', async () => {
+    const entry = ['--extension', 'lrx', '--interpreter', '/bin/cat']
+    const refusals = await Promise.all(
+      [['add', 'lrx', ...entry], ['add', 'lrx', ...entry, '--persist'], ['disable']].map(async (words) => {
+        const { stdout, stderr, status } = await world.langrun('binfmt', ...words)
+        return [stdout, stderr.split('\n')[0], status]
+      }),
+    )
+    assert.deepEqual(refusals, [
+      ['', 'langrun: cannot register lrx with the kernel', 1],
+      ['', 'langrun: cannot write down what is to be registered after each boot', 1],
+      ['', 'langrun: cannot switch binfmt_misc off', 1],
+    ])
+  })
+
   test("a file with that first line runs with the language, whatever its name ends in, and with its user's own image", async () => {
     assert.equal(world.system.langrun('register').status, 0)
     const bound = world.system.langrun('binfmt', 'bind', 'lua', '--magic', magic)

@@ -142,6 +142,7 @@ describe('the reader of plans', { skip: hasCompiler ? false : 'needs gcc' }, () 
   const trailers: [string, string, string][] = [
     ['of a runner', trailer(`${HEAD}language\0clisp\0\nsystem\0/var/lib/langrun\0\n`), 'good'],
     ['of a shim', trailer(`${HEAD}language\0clisp\0\nsystem\0/var/lib/langrun\0\nshim\0\n`), 'good'],
+    ['of a language that is bound to a magic', trailer(`${HEAD}language\0clisp\0\nsystem\0/var/lib/langrun\0\nbound\0\n`), 'good'],
     ['that is none', trailer('\x7fELF'), '(no trailer)'],
     ['that is shorter', HEAD, '(no trailer)'],
     ['without a language', trailer(`${HEAD}system\0/var/lib/langrun\0\n`), 'its trailer names no language or no system store'],

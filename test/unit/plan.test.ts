@@ -64,6 +64,7 @@ test("a runner ends with 512 bytes that name its language and the system's store
   const runner = makeRunner(Buffer.from('launcher'), { language: 'lua', system: '/var/lib/langrun', kind: 'script' })
   assert.equal(runner.length, 8 + 512)
   assert.equal(runner.toString().replace(/\0+$/, '').concat('\0'), 'launcherrunner\x001\0\nlanguage\0lua\0\nsystem\0/var/lib/langrun\0\n\0')
+  assert.match(makeRunner(Buffer.alloc(0), { language: 'lua', system: '/s', kind: 'bound' }).toString(), /system\0\/s\0\nbound\0\n\0+$/)
   assert.match(makeRunner(Buffer.alloc(0), { language: 'lua', system: '/s', kind: 'shim' }).toString(), /system\0\/s\0\nshim\0\n\0+$/)
   assert.throws(() => makeRunner(Buffer.alloc(0), { language: 'lua', system: `/${'x'.repeat(500)}`, kind: 'script' }), {
     code: 'unsupported',
