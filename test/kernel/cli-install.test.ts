@@ -151,7 +151,7 @@ suite('a user who installs languages', { concurrency: 1, ...unlessMissing() }, (
     const { kernel, binfmt, shell, registered, extensions } = JSON.parse((await world.langrun('status', '--json')).stdout)
     assert.match(kernel, /^\d+\.\d+/)
     assert.deepEqual({ binfmt, shell, registered }, { binfmt: 'mounted', shell: false, registered: true })
-    const without = extensions.map(({ other, ...rest }: { other: string | null }) => rest)
+    const without = extensions.map(({ other, winner, ...rest }: { other: string | null; winner: string }) => rest)
     for (const [extension, language] of Object.entries({ lisp: 'clisp', sbcl: 'sbcl', rb: null })) {
       assert.deepEqual(
         without.find((it: { extension: string }) => it.extension === extension),
