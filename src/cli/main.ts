@@ -91,6 +91,7 @@ function makeProgram(contextFor: (json: boolean) => Context): Command {
     .option('--system', 'for every user (as root)')
     .action((ending, name, options, command) => setDefault(ofWriter(command), ending, name, options))
   add('register', 'make every language dot-slash for every user of this machine, now and after each boot (as root)')
+    .option('--all', 'the whole catalogue, whose languages install themselves at their first use: the default')
     .option('--no-persist', 'until the next boot')
     .option('--heal', 'only register again what other software removed')
     .option('--watch', 'heal whenever that happens, until interrupted')
