@@ -1,6 +1,6 @@
 /** What the bench needs of the machine: a user, a system store, registrations, a folder; all of it its own, all of it taken back. */
 
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { type Language, parseLanguage } from '../../src/catalogue/recipe.ts'
@@ -58,7 +58,8 @@ export function must(outcome: Outcome, what: string): Outcome {
   return outcome
 }
 
-function subject({ user }: Machine, language: Language): Subject {
+function subject(machine: Machine, language: Language): Subject {
+  const { user } = machine
   const example = language.examples.find(
     ({ name, stdin, args, status }) => name === 'hello' || (stdin === '' && args.length === 0 && status === 0),
   )
@@ -69,6 +70,18 @@ function subject({ user }: Machine, language: Language): Subject {
   writeFileSync(script, example.script)
   chmodSync(script, 0o755)
   for (const path of [join(user.home, 'bench'), folder, script]) chownSync(path, user.uid, user.uid)
-  const plan = join(user.home, '.local/share/langrun/plans', `${language.name}.home`)
+  const plan =
+    language.compile === undefined
+      ? join(user.home, '.local/share/langrun/plans', `${language.name}.home`)
+      : compiledPlan(machine, language, script)
   return { language, steps: decodePlan(readFileSync(plan)), folder, script: `./${basename(script)}`, stdout: example.stdout }
+}
+
+/** A compiled language has a plan for each script, once it was compiled. */
+function compiledPlan({ user }: Machine, { name }: Language, script: string): string {
+  must(user.run(LANGRUN, ['run', script]), `compile ${script}`)
+  const folder = join(user.home, '.cache/langrun/scripts')
+  const plan = readdirSync(folder).find((it) => it.startsWith(`${name}-`))
+  if (plan === undefined) throw new Error(`${script} was compiled, but has no plan in ${folder}`)
+  return join(folder, plan)
 }

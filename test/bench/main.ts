@@ -22,7 +22,7 @@ import { type Row, renderTable } from './table.ts'
 const USAGE = `usage: npm run bench -- [options]   (as root: it makes a user of its own, registers, mounts)
   --launches N       launches of each contender (default 200, at least 100 for figures that mean something)
   --installs N       installs of each kind (default 3)
-  --languages A,B    what to launch (default lua,clisp,python)
+  --languages A,B    what to launch (default lua,clisp,python,c)
   --only A,B         any of launch, parallel, size, install (default all)
   --json             one JSON document instead of the table
 `
@@ -31,7 +31,7 @@ const { values: options } = parseArgs({
   options: {
     launches: { type: 'string', default: '200' },
     installs: { type: 'string', default: '3' },
-    languages: { type: 'string', default: 'lua,clisp,python' },
+    languages: { type: 'string', default: 'lua,clisp,python,c' },
     only: { type: 'string', default: 'launch,parallel,size,install' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
