@@ -39,6 +39,8 @@ const LEFT_OVER = [
   'etc/init.d',
   'etc/logrotate.d',
   'etc/systemd',
+  // the host's zone is in localtime; a name beside it would be another's
+  'etc/timezone',
   'etc/passwd-',
   'etc/group-',
   'usr/share/debconf',
@@ -84,7 +86,7 @@ function makeMountPoint(rootfs: string, name: string): void {
   rmSync(path, { force: true })
   const utc = join(rootfs, 'usr/share/zoneinfo/Etc/UTC')
   if (name === 'localtime' && existsSync(utc)) copyFileSync(utc, path)
-  else writeFileSync(path, name === 'timezone' ? 'Etc/UTC\n' : '')
+  else writeFileSync(path, '')
 }
 
 /**

@@ -21,7 +21,7 @@ import { describeTree, isWhole, type Manifest } from './manifest.ts'
 import type { StoredPackage } from './packages.ts'
 
 /** Changes whenever images are made differently of the same packages. */
-const BUILD_VERSION = 2
+const BUILD_VERSION = 3
 
 export interface BuildInput {
   readonly store: Store

@@ -75,6 +75,7 @@ _Noreturn void launcher_main(long *stack)
 	start.umask = SYS(umask, 022);
 	/* Before the user namespace, where root's uid shows as another. */
 	if (plan.image) check_image(&start, plan.image);
+	if (plan.skeleton && !trusted_folder(&start, plan.skeleton)) plan.skeleton = NULL;
 	enter_namespaces(&start, &plan);
 	if (plan.namespaces & NS_PID) become_child();
 	make_root(&start, &plan);

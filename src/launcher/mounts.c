@@ -20,7 +20,9 @@ struct image {
 
 static struct image open_image(const struct plan *plan, struct new_root *root);
 static void carry_out(const struct start *start, struct new_root *root, const struct record *record, const struct image *image);
+static void start_root(struct new_root *root, const char *skeleton);
 static void mount_host(struct new_root *root, const char *source, const char *path, unsigned flags);
+static bool mount_on_skeleton(struct new_root *root, const char *source, const char *path, unsigned flags);
 static void mount_from_image(struct new_root *root, const struct image *image, const char *path, unsigned flags);
 static void mount_stores(const struct start *start, struct new_root *root);
 static void mount_at(struct new_root *root, const char *source, const char *path, bool folder, unsigned flags);
@@ -35,9 +37,21 @@ void make_root(const struct start *start, const struct plan *plan)
 	struct new_root root = host_root();
 	struct image image = {-1, 0};
 	if (plan->image) image = open_image(plan, &root);
-	for (size_t i = 0; i < plan->count; i++) carry_out(start, &root, &plan->records[i], &image);
+	const char *skeleton = plan->skeleton;
+	for (size_t i = 0, first = 0; i < plan->count; i++) {
+		if (plan->records[i].operation == OP_ROOT) {
+			first = i;
+			start_root(&root, skeleton);
+		} else carry_out(start, &root, &plan->records[i], &image);
+		if (root.misfit) {
+			/* The host has changed since, or somebody the skeleton: once more, without it, over what is there. */
+			skeleton = NULL;
+			root.misfit = false;
+			i = first - 1;
+		}
+	}
 	if (plan->has_root) end_root(&root, plan->as_root);
-	SYS(close, root.fd);
+	if (root.fd >= 0) SYS(close, root.fd);
 	SYS(close, image.fd);
 }
 
@@ -63,7 +77,6 @@ static void carry_out(const struct start *start, struct new_root *root, const st
 {
 	const char *first = record->operand[0], *second = record->operand[1];
 	switch (record->operation) {
-	case OP_ROOT: begin_root(root); break;
 	case OP_DIR: make_folder(root, first); break;
 	case OP_LINK: make_link(root, first, second); break;
 	case OP_HOST: mount_host(root, first, first, record->flags); break;
@@ -78,12 +91,34 @@ static void carry_out(const struct start *start, struct new_root *root, const st
 	}
 }
 
+static void start_root(struct new_root *root, const char *skeleton)
+{
+	if (skeleton && begin_skeleton(root, skeleton)) restrict_mount(root->fd, ".", FLAG_READ_ONLY | FLAG_NOSUID | FLAG_NODEV);
+	else begin_root(root);
+}
+
 static void mount_host(struct new_root *root, const char *source, const char *path, unsigned flags)
 {
+	/* Nothing has to be made, so there is no need to know what it is; what is wrong, if it fails, is found out below. */
+	if (root->skeleton && path[1] && mount_on_skeleton(root, source, path, flags)) return;
 	long type = type_of(AT_FDCWD, source, 0);
 	if (flags & FLAG_OPTIONAL && (type == -ENOENT || type == -ENOTDIR || type == -EACCES || type == -ELOOP)) return;
 	must(type, "cannot open", source);
 	mount_at(root, source, path, type == S_IFDIR, flags);
+}
+
+/* On what is there: false if that fails. */
+static bool mount_on_skeleton(struct new_root *root, const char *source, const char *path, unsigned flags)
+{
+	char room[40];
+	bool inside = in_skeleton(root, path);
+	if (flags & ~(unsigned)FLAG_OPTIONAL) return false;
+	if (inside) return SYS(mount, source, path + 1, 0, MS_BIND | MS_REC, 0) == 0;
+	long fd = open_beneath(root->fd, path);
+	if (fd < 0) return false;
+	long error = SYS(mount, source, fd_path(fd, room), 0, MS_BIND | MS_REC, 0);
+	SYS(close, fd);
+	return error == 0;
 }
 
 static void mount_from_image(struct new_root *root, const struct image *image, const char *path, unsigned flags)
@@ -112,8 +147,16 @@ static void mount_from_image(struct new_root *root, const struct image *image, c
 static void mount_at(struct new_root *root, const char *source, const char *path, bool folder, unsigned flags)
 {
 	struct place place = {.path = "/", .fd = -1};
-	if (path[1]) find_place(root, path, folder, &place);
-	must_in_namespace(SYS(mount, source, place.path, 0, MS_BIND | MS_REC, 0), "cannot mount", path);
+	if (path[1] && !find_place(root, path, folder, &place)) {
+		root->misfit = true;
+		return;
+	}
+	long error = SYS(mount, source, place.path, 0, MS_BIND | MS_REC, 0);
+	if (root->skeleton && (error == -ENOENT || error == -ENOTDIR || error == -ELOOP)) {
+		root->misfit = true;
+		return;
+	}
+	must_in_namespace(error, "cannot mount", path);
 	if (!path[1]) climb_to_top(root);
 	flags &= ~(unsigned)FLAG_OPTIONAL;
 	if (flags && path[1] && place.fd < 0) restrict_mount(root->fd, place.path, flags);
@@ -129,8 +172,16 @@ static void mount_at(struct new_root *root, const char *source, const char *path
 static void mount_fresh(struct new_root *root, const char *type, const char *path, const char *options, unsigned long flags)
 {
 	struct place place = {.path = "/", .fd = -1};
-	if (path[1]) find_place(root, path, true, &place);
-	must_in_namespace(SYS(mount, type, place.path, type, flags, options), "cannot mount", path);
+	if (path[1] && !find_place(root, path, true, &place)) {
+		root->misfit = true;
+		return;
+	}
+	long error = SYS(mount, type, place.path, type, flags, options);
+	if (root->skeleton && (error == -ENOENT || error == -ENOTDIR)) {
+		root->misfit = true;
+		return;
+	}
+	must_in_namespace(error, "cannot mount", path);
 	if (!path[1]) climb_to_top(root);
 	if (place.fd >= 0) SYS(close, place.fd);
 }
@@ -182,8 +233,11 @@ static void mount_stores(const struct start *start, struct new_root *root)
 		if (source < 0) continue;
 		long size = SYS(readlinkat, AT_FDCWD, fd_path(source, from), path, sizeof path - 1);
 		path[size > 0 ? size : 0] = 0;
-		if (size > 1 && has_place(root, path)) mount_at(root, path, path, true, FLAG_READ_ONLY | FLAG_NOSUID | FLAG_NODEV);
 		SYS(close, source);
+		if (size <= 1) continue;
+		if (has_place(root, path)) mount_at(root, path, path, true, FLAG_READ_ONLY | FLAG_NOSUID | FLAG_NODEV);
+		/* A root that is made anew may have a place for it: the store is younger than the skeleton. */
+		else root->misfit = root->misfit || root->skeleton;
 	}
 }
 

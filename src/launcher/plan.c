@@ -14,6 +14,7 @@ static const struct {
 	[OP_IDENTITY] = {"identity", 1, -1, -1},
 	[OP_IMAGE] = {"image", 1, -1, -1},
 	[OP_ROOT] = {"root", 0, -1, -1},
+	[OP_SKELETON] = {"skeleton", 1, -1, -1},
 	[OP_DIR] = {"dir", 1, 0, -1},
 	[OP_LINK] = {"link", 2, 1, -1},
 	[OP_HOST] = {"host", 2, 0, 1},
@@ -68,7 +69,7 @@ const char *parse_plan(struct plan *plan, const char *bytes, size_t size)
 	struct reader reader = {bytes, bytes + size};
 	if (size > PLAN_LIMIT) return "it is too big";
 	/* Not the whole struct: the records are many pages, most of them never touched. */
-	plan->language = plan->image = plan->cwd = plan->exec = plan->per_script = NULL;
+	plan->language = plan->image = plan->skeleton = plan->cwd = plan->exec = plan->per_script = NULL;
 	plan->namespaces = plan->filters = 0;
 	plan->as_root = plan->restores_identity = plan->has_root = plan->has_script = plan->has_stores = false;
 	plan->count = 0;
@@ -105,6 +106,9 @@ static const char *take(struct plan *plan, struct record *record, const char *co
 	case OP_PLAN: return equal(operands[0], "1") ? NULL : "its version is not 1: this launcher is too old or too new for it";
 	case OP_LANGUAGE: return is_name(operands[0]) ? once(&plan->language, operands[0]) : "its language has no proper name";
 	case OP_IMAGE: return is_path(operands[0]) ? once(&plan->image, operands[0]) : "its image is not an absolute path";
+	case OP_SKELETON:
+		if (plan->has_root) return "it names the skeleton of its root too late";
+		return is_path(operands[0]) ? once(&plan->skeleton, operands[0]) : "its skeleton is not an absolute path";
 	case OP_CWD: return is_path(operands[0]) ? once(&plan->cwd, operands[0]) : "its working folder is not an absolute path";
 	case OP_EXEC: return find_last(operands[0], '/') ? once(&plan->exec, operands[0]) : "its program is not a path";
 	case OP_NAMESPACE:

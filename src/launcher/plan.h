@@ -16,7 +16,7 @@
 enum operation {
 	OP_PLAN, OP_LANGUAGE, OP_NAMESPACE, OP_IDENTITY, OP_IMAGE, OP_ROOT, OP_DIR, OP_LINK, OP_HOST, OP_BIND, OP_FROM_IMAGE,
 	OP_STORES, OP_TMPFS, OP_PROC, OP_BINFMT, OP_WRITE, OP_CWD, OP_SETENV, OP_UNSETENV, OP_PREFIXENV, OP_LOCALE, OP_SECCOMP,
-	OP_RESTORE_IDENTITY, OP_PER_SCRIPT, OP_INPUT, OP_ABSENT, OP_EXEC, OP_ARG, OP_SCRIPT, OP_ARGS, OP_COUNT,
+	OP_SKELETON, OP_RESTORE_IDENTITY, OP_PER_SCRIPT, OP_INPUT, OP_ABSENT, OP_EXEC, OP_ARG, OP_SCRIPT, OP_ARGS, OP_COUNT,
 };
 
 enum { NS_USER = 1, NS_MOUNT = 2, NS_PID = 4, NS_NET = 8, NS_IPC = 16, NS_UTS = 32 };
@@ -34,6 +34,7 @@ struct plan {
 	const char *image; /* NULL: none */
 	const char *cwd;   /* NULL: the caller's */
 	const char *exec;
+	const char *skeleton; /* the new root, made ahead; NULL: none */
 	const char *per_script; /* the name of the plans to look for; NULL: this one is it */
 	unsigned namespaces;
 	unsigned filters;

@@ -2,12 +2,14 @@
 #include "store.h"
 #include "die.h"
 #include "text.h"
+#include <linux/stat.h>
 
 #define OVERFLOW_ID 65534
 
 static long open_store(const struct start *start, const char *store);
 static long open_trusted(const struct start *start, int folder, const char *name, int flags, const char *store);
 static long open_named(const struct start *start, int plans, const char *store, const char *name, bool extension);
+static bool trusted_status(const struct start *start, const file_status *status, const char *under);
 static bool may_be_roots(const file_status *status);
 static bool some_ids_are_hidden(void);
 
@@ -81,8 +83,9 @@ void check_image(const struct start *start, const char *path)
 	struct text text = text_in(hint, sizeof hint);
 	add(&text, "langrun install ");
 	add(&text, start->language);
-	long image = open_at(AT_FDCWD, path, O_PATH | O_DIRECTORY);
-	if (image == -ENOENT) {
+	file_status status;
+	long error = status_at(AT_FDCWD, path, &status, 0);
+	if (error == -ENOENT) {
 		char what[128];
 		struct text line = text_in(what, sizeof what);
 		add(&line, "the image of ");
@@ -90,21 +93,22 @@ void check_image(const struct start *start, const char *path)
 		add(&line, " is gone, it was");
 		die(STATUS_NOT_FOUND, what, path, 0, hint);
 	}
-	must(image, "cannot open the image", path);
-	if (!trusted(start, (int)image, path))
+	must(error, "cannot open the image", path);
+	if (!trusted_status(start, &status, path))
 		die(STATUS_SETUP, "cannot trust the image", path, 0, "it must be yours or root's, and writable by nobody else");
-	SYS(close, image);
+}
+
+bool trusted_folder(const struct start *start, const char *path)
+{
+	file_status status;
+	if (status_at(AT_FDCWD, path, &status, AT_SYMLINK_NOFOLLOW) < 0 || (status.st_mode & S_IFMT) != S_IFDIR) return false;
+	return trusted_status(start, &status, path);
 }
 
 bool trusted(const struct start *start, int fd, const char *under)
 {
 	file_status status;
-	if (status_of(fd, &status) < 0 || status.st_mode & 022) return false;
-	if (status.st_uid == start->uid || status.st_uid == 0) return true;
-	/* In a user namespace without root's uid, root's files show the overflow uid, as do other users'. Only root can have made
-	 * the system store's fixed path, so there it means root. */
-	const char *system = start->trailer.system;
-	return system && starts_with(under, system) && (!under[length(system)] || under[length(system)] == '/') && may_be_roots(&status);
+	return status_of(fd, &status) >= 0 && trusted_status(start, &status, under);
 }
 
 void read_trailer(struct start *start, char bytes[TRAILER_SIZE])
@@ -142,6 +146,16 @@ static long open_trusted(const struct start *start, int folder, const char *name
 	if (fd < 0 || trusted(start, (int)fd, store)) return fd;
 	SYS(close, fd);
 	return -EPERM;
+}
+
+static bool trusted_status(const struct start *start, const file_status *status, const char *under)
+{
+	if (status->st_mode & 022) return false;
+	if (status->st_uid == start->uid || status->st_uid == 0) return true;
+	/* In a user namespace without root's uid, root's files show the overflow uid, as do other users'. Only root can have made
+	 * the system store's fixed path, so there it means root. */
+	const char *system = start->trailer.system;
+	return system && starts_with(under, system) && (!under[length(system)] || under[length(system)] == '/') && may_be_roots(status);
 }
 
 static bool may_be_roots(const file_status *status)

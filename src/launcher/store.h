@@ -15,6 +15,9 @@ bool find_langrun(const struct start *start, char path[PATH_LIMIT]);
 /* Dies if the image's rootfs is gone or not to be trusted. */
 void check_image(const struct start *start, const char *path);
 
+/* Whether the path is a folder (no link) that is trusted as below. */
+bool trusted_folder(const struct start *start, const char *path);
+
 /* The file or folder is ours or root's and nobody else can write to it. `under`: where it is, for the overflow uid. */
 bool trusted(const struct start *start, int fd, const char *under);
 

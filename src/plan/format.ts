@@ -22,6 +22,7 @@ export type Step =
   | readonly ['namespace', 'user' | 'mount' | 'pid' | 'net' | 'ipc' | 'uts']
   | readonly ['identity', 'same' | 'root']
   | readonly ['image', string]
+  | readonly ['skeleton', string]
   | readonly ['root']
   | readonly ['dir', string]
   | readonly ['link', string, string]
@@ -54,6 +55,7 @@ const OPERANDS: Readonly<Record<Step[0], number>> = {
   namespace: 1,
   identity: 1,
   image: 1,
+  skeleton: 1,
   root: 0,
   dir: 1,
   link: 2,
@@ -79,6 +81,24 @@ const OPERANDS: Readonly<Record<Step[0], number>> = {
   arg: 1,
   script: 0,
   args: 0,
+}
+
+/** Where a step puts something, if it does. */
+export function destination(step: Step): string | undefined {
+  switch (step[0]) {
+    case 'dir':
+    case 'host':
+    case 'from-image':
+    case 'tmpfs':
+    case 'proc':
+    case 'binfmt':
+      return step[1]
+    case 'link':
+    case 'bind':
+      return step[2]
+    default:
+      return undefined
+  }
 }
 
 /** @throws LangrunError `usage` if an operand holds a NUL, or the plan is larger than the launcher takes. */

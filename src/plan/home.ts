@@ -5,7 +5,7 @@
  * symbolic link in an image can lead a mount nowhere.
  */
 
-import { existsSync, lstatSync, readdirSync, readlinkSync } from 'node:fs'
+import { accessSync, constants, existsSync, lstatSync, readdirSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { linkTarget } from '../base/files.ts'
 import { ARGUMENTS, type Language, SCRIPT } from '../catalogue/recipe.ts'
@@ -76,7 +76,7 @@ export function hostSteps(rootfs: string, host: string): Step[] {
     if (NOT_DATA.has(name)) continue
     const info = lstatSync(join(host, name), { throwIfNoEntry: false })
     if (info?.isSymbolicLink()) steps.push(['link', readlinkSync(join(host, name)), `/${name}`])
-    else if (info?.isDirectory()) steps.push(['host', `/${name}`, 'o'])
+    else if (info?.isDirectory() && canSearch(join(host, name))) steps.push(['host', `/${name}`, 'o'])
   }
   // /tmp must exist for nearly every interpreter, even on a host that made it after this plan.
   if (!steps.some((step) => step[0] === 'host' && step[1] === '/tmp')) steps.push(['host', '/tmp', 'o'])
@@ -107,6 +107,8 @@ const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty', 'ptmx'] as 
 
 export function deviceSteps(): Step[] {
   return [
+    // By itself: the launcher mounts with one call each on what is in the folder that was made last.
+    ['dir', '/dev'],
     ...DEVICES.map((name): Step => ['host', `/dev/${name}`, 'o']),
     ['host', '/dev/pts', 'o'],
     ['host', '/dev/shm', 'o'],
@@ -118,7 +120,7 @@ export function deviceSteps(): Step[] {
 }
 
 /** Files of the host's /etc that name its users, its peers and its place: an image has an empty file at each. */
-export const HOST_NAMES = ['passwd', 'group', 'hosts', 'hostname', 'resolv.conf', 'localtime', 'timezone', 'machine-id'] as const
+export const HOST_NAMES = ['passwd', 'group', 'hosts', 'resolv.conf', 'localtime'] as const
 
 function nameSteps(rootfs: string): Step[] {
   return HOST_NAMES.filter((name) => existsSync(join(rootfs, 'etc', name))).map((name): Step => ['host', `/etc/${name}`, 'o'])
@@ -153,6 +155,16 @@ function argumentStep(word: string): Step {
   if (word === SCRIPT) return ['script']
   if (word === ARGUMENTS) return ['args']
   return ['arg', word]
+}
+
+/** Root's home is no use to a user; root itself may search everything. */
+function canSearch(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
 }
 
 function entries(path: string): string[] {

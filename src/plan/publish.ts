@@ -15,6 +15,7 @@ import { emulatorLine } from './emulation.ts'
 import { encodePlan, type Step } from './format.ts'
 import { homePlan } from './home.ts'
 import { makeRunner } from './runner.ts'
+import { onFoundSkeleton, onSkeleton } from './skeleton.ts'
 
 /** The profiles that this version can plan; the first is the default. */
 export const PROFILES = ['home'] as const
@@ -48,16 +49,20 @@ export function publish(store: Store, language: Language, digest: string, system
 
 /** A compiled language has a plan for each script only. */
 function languagePlan(store: Store, language: Language, digest: string): Step[] {
-  if (language.compile === undefined) return interpreterPlan(store, language, digest)
+  const steps = onSkeleton(store, interpreterPlan(store, language, digest))
+  if (language.compile === undefined) return steps
   return [
     ['language', language.name],
+    // Theirs: named here so that it is not collected.
+    ...steps.filter(([operation]) => operation === 'skeleton'),
     ['per-script', compiledName(language, digest)],
   ]
 }
 
 /** The plan that runs a command of an installed language, its own by default. */
 export function interpreterPlan(store: Store, language: Language, digest: string, command = language.command): Step[] {
-  return homePlan({ language, rootfs: rootfsOf(store, digest), command, emulator: emulatorLine(store, language.architecture) })
+  const emulator = emulatorLine(store, language.architecture)
+  return onFoundSkeleton(store, homePlan({ language, rootfs: rootfsOf(store, digest), command, emulator }))
 }
 
 /** What plans of a compiled language's scripts are called in the cache: other compilers and other commands have other names. */

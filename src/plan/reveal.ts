@@ -7,24 +7,8 @@
 
 import { lstatSync, readdirSync, readlinkSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import type { Step } from './format.ts'
-
-/** Where a step puts something, if it does. */
-function destination(step: Step): string | undefined {
-  switch (step[0]) {
-    case 'dir':
-    case 'host':
-    case 'from-image':
-    case 'tmpfs':
-    case 'proc':
-      return step[1]
-    case 'link':
-    case 'bind':
-      return step[2]
-    default:
-      return undefined
-  }
-}
+import { destination, type Step } from './format.ts'
+import { withoutSkeleton } from './skeleton.ts'
 
 /** Whether the host's `path`, a canonical name, is there under the same name; the launcher decides by the same rule. */
 export function isVisible(steps: readonly Step[], path: string): boolean {
@@ -65,7 +49,7 @@ export function reveal(steps: readonly Step[], rootfs: string, { cwd, script, fo
 
 /** Mount the host's `path`, after opening the image's folders above it. */
 function show(steps: readonly Step[], rootfs: string, path: string): Step[] {
-  let result = [...steps]
+  let result = withoutSkeleton(steps)
   for (const folder of ancestors(path)) {
     const at = result.findIndex((step) => step[0] === 'from-image' && step[1] === folder)
     if (at !== -1) result = [...result.slice(0, at), ...openFolder(rootfs, folder, basename(path)), ...result.slice(at + 1)]

@@ -8,6 +8,7 @@
  *     extensions.json            endings that the user gave to a language
  *     plans/<language>.<profile> plans/.<extension>.<profile>
  *     runners/<language> shims/<command>
+ *     roots/<digest>/            roots made ahead, for plans
  *     tmp/                       staging: what lies here without its lock held is garbage
  *     lock
  *
@@ -49,7 +50,7 @@ export interface ImageInfo {
   readonly files: number
 }
 
-const FOLDERS = ['bin', 'packages', 'images', 'languages', 'plans', 'runners', 'shims', 'tmp'] as const
+const FOLDERS = ['bin', 'packages', 'images', 'roots', 'languages', 'plans', 'runners', 'shims', 'tmp'] as const
 
 /** Make the store's folders. @throws LangrunError `permission` or `no-space`. */
 export function createStore(store: Store): void {

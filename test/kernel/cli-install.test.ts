@@ -111,7 +111,7 @@ suite('a user who installs languages', { concurrency: 1, ...unlessMissing() }, (
           'rootfs:      ~/.local/share/langrun/images/SHA256/rootfs',
           'packages:    dash=1.0 libshared=1.0 sbcl=1.0',
           'size:        N MB',
-          'files:       11',
+          'files:       8',
           '',
         ].join('\n'),
       ),
@@ -142,7 +142,7 @@ suite('a user who installs languages', { concurrency: 1, ...unlessMissing() }, (
         rootfs: '~/.local/share/langrun/images/SHA256/rootfs',
         packages: 3,
         size: true,
-        files: 11,
+        files: 8,
       },
     )
   })

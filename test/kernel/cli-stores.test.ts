@@ -78,7 +78,7 @@ suite('two stores', { concurrency: 1, ...unlessMissing() }, () => {
   test("what root installs is everybody's, and everybody's own comes first", async () => {
     const installed = await world.system.start('install', '--system', 'lua', 'clisp').outcome
     assert.deepEqual({ ...installed, stderr: '' }, { ...installed, stderr: '', status: 0 })
-    assert.deepEqual(readdirSync(world.system.store).sort().join(' '), 'bin images languages lock packages plans runners shims tmp')
+    assert.deepEqual(readdirSync(world.system.store).sort().join(' '), 'bin images languages lock packages plans roots runners shims tmp')
     assertConsistent(world.system.store)
     assert.deepEqual(await asOther('./hello.lua', ['x']), says('lua5.4: x\n'))
     assert.deepEqual(await world.run('./hello.lisp'), says('clisp: \n'))

@@ -88,6 +88,13 @@ describe('the launcher and its plans', unlessMissing(), () => {
     writeFileSync(file, encode(records))
     return as(world, uid, [world.launcher, '--plan', file, ...args])
   }
+  const oldKernel = () => {
+    const source = join(world.folder, 'old.c')
+    const old = join(world.folder, 'old')
+    writeFileSync(source, OLD_KERNEL)
+    assert.equal(spawnSync('gcc', ['-o', old, source]).status, 0)
+    return old
+  }
   /** A langrun that is a shell script: what it was called with goes to a file. */
   const fakeLangrun = (body: string) => {
     const path = join(world.store(DAEMON), 'bin/langrun')
@@ -333,6 +340,94 @@ describe('the launcher and its plans', unlessMissing(), () => {
     })
   })
 
+  describe('a skeleton', () => {
+    const path = () => join(world.folder, 'skeleton')
+    const make = () => {
+      rmSync(path(), { recursive: true, force: true })
+      for (const name of ['tmp', 'home', 'root', 'proc', 'dev/pts', 'dev/shm', 'usr', 'etc'])
+        mkdirSync(join(path(), name), { recursive: true })
+      for (const name of ['dev/null', 'dev/zero', 'dev/tty', 'dev/urandom', 'mark']) writeFileSync(join(path(), name), '')
+      symlinkSync('/proc/self/fd', join(path(), 'dev/fd'))
+      symlinkSync('usr/bin', join(path(), 'bin'))
+      chownSync(path(), DAEMON, DAEMON)
+    }
+    beforeEach(() => {
+      make()
+      world.install(DAEMON, onIt(homePlan(world.image)))
+    })
+    const onIt = (plan: readonly Record[]) =>
+      plan.flatMap((record): Record[] => (record[0] === 'root' ? [['skeleton', path()], record] : [record]))
+    const TELL = 'if [ -e /mark ]; then echo skeleton; else echo fresh; fi'
+
+    it('is the root, read-only, with all that the plan mounts in it', () => {
+      const uses =
+        'cat /etc/image; : >/dev/null; ls /dev /dev/fd/1; cat /proc/self/comm; (: >/x; : >/dev/x; : >/mark; : >/usr/x) 2>/dev/null && echo wrote'
+      const expected = 'skeleton\nthe image\n/dev/fd/1\n\n/dev:\nfd\nnull\npts\nshm\ntty\nurandom\nzero\ncat\n'
+      assert.deepEqual(start(`${TELL}; ${uses}; true`), ok(expected))
+      assert.deepEqual(start(`${TELL}; [ "$1" = 0 ] || exec "$0" 0`, {}, '1'), ok('skeleton\nskeleton\n'))
+    })
+
+    it('is read-only on kernels without openat2 and mount_setattr too', () => {
+      const path = world.script(DAEMON, `${TELL}; (: >/x; : >/dev/x; : >/usr/x) 2>/dev/null && echo wrote; cat /etc/image`)
+      assert.deepEqual(as(world, DAEMON, [oldKernel(), path]), ok('skeleton\nthe image\n'))
+    })
+
+    it('serves root’s identity and its pivot_root as well', () => {
+      const plan = onIt([
+        ...homePlan(
+          world.image,
+          [['identity', 'root']],
+          [
+            ['exec', '/usr/bin/sh'],
+            ['arg', 'sh'],
+            ['arg', '-c'],
+            ['arg', `${TELL}; id -u`],
+          ],
+        ),
+      ])
+      assert.deepEqual(carryOut(DAEMON, plan), ok('skeleton\n0\n'))
+    })
+
+    it('is done without when it is missing or not to be trusted', () => {
+      const spoil: (() => void)[] = [
+        () => rmSync(path(), { recursive: true }),
+        () => chownSync(path(), 2, 2),
+        () => chmodSync(path(), 0o775),
+        () => chmodSync(path(), 0o757),
+        () => {
+          renameSync(path(), join(world.folder, 'moved'))
+          symlinkSync('moved', path())
+        },
+      ]
+      for (const change of spoil) {
+        assert.deepEqual(start(TELL), ok('skeleton\n'))
+        change()
+        assert.deepEqual(start(TELL), ok('fresh\n'))
+        make()
+      }
+    })
+
+    it('is done without when a mount point lacks, or is of another kind', () => {
+      for (const name of ['home', 'dev/null', 'usr', 'dev']) {
+        renameSync(join(path(), name), join(path(), 'away'))
+        assert.deepEqual(start(TELL), ok('fresh\n'), `without ${name}`)
+        if (name === 'dev/null') mkdirSync(join(path(), name))
+        else writeFileSync(join(path(), name), '')
+        assert.deepEqual(start(TELL), ok('fresh\n'), `another ${name}`)
+        rmSync(join(path(), name), { recursive: true })
+        renameSync(join(path(), 'away'), join(path(), name))
+      }
+      assert.deepEqual(start(TELL), ok('skeleton\n'))
+    })
+
+    it('cannot lead a mount to the host by a link', () => {
+      rmSync(join(path(), 'root'), { recursive: true })
+      symlinkSync('/var', join(path(), 'root'))
+      assert.deepEqual(start(`${TELL}; ls /var /root/ 2>/dev/null; true`), ok('skeleton\n'))
+      assert.ok(existsSync('/var/lib'))
+    })
+  })
+
   describe('when no plan is ready, langrun', () => {
     beforeEach(() => rmSync(join(plansFolder(), 'lrtest.home')))
     const answer = () => {
@@ -464,10 +559,7 @@ describe('the launcher and its plans', unlessMissing(), () => {
     })
 
     it('works on kernels without openat2, mount_setattr and close_range', () => {
-      const source = join(world.folder, 'old.c')
-      const old = join(world.folder, 'old')
-      writeFileSync(source, OLD_KERNEL)
-      assert.equal(spawnSync('gcc', ['-o', old, source]).status, 0)
+      const old = oldKernel()
       world.install(DAEMON, homePlan(world.image))
       const path = world.script(DAEMON, '(: >/usr/new) 2>/dev/null && echo written; cat /etc/image; grep -c "^daemon" /etc/passwd; exit 4')
       assert.deepEqual(as(world, DAEMON, [old, path]), { ...ok('the image\n1\n'), status: 4 })

@@ -26,6 +26,7 @@ const GOOD = plan(`plan 1
   namespace mount
   identity same
   image /store/images/1/rootfs
+  skeleton /store/roots/1
   root
   dir /dev
   link /proc/self/fd /dev/fd
@@ -121,6 +122,8 @@ describe('the reader of plans', { skip: hasCompiler ? false : 'needs gcc' }, () 
     ['a root without a mount namespace', plan('plan 1\nroot\nexec /x'), 'it makes a new root without a mount namespace'],
     ['mounts on the host', plan('plan 1\ntmpfs /tmp size=1\nexec /x'), 'it mounts without a mount namespace'],
     ['folders on the host', plan('plan 1\nnamespace mount\ndir /new\nexec /x'), 'it makes files outside of a new root'],
+    ['a relative skeleton', plan('plan 1\nnamespace mount\nskeleton roots/1\nroot\nexec /x'), 'its skeleton is not an absolute path'],
+    ['a skeleton too late', plan('plan 1\nnamespace mount\nroot\nskeleton /r\nexec /x'), 'it names the skeleton of its root too late'],
     ['two roots', plan('plan 1\nnamespace mount\nroot\nroot\nexec /x'), 'it makes a new root twice'],
     [
       'an image too late',

@@ -1,7 +1,19 @@
 /** Plans: the format there and back, what of a host a plan shows, and runners. */
 
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readlinkSync,
+  rmdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
@@ -10,12 +22,16 @@ import { decodePlan, encodePlan, LARGEST_PLAN, MOST_RECORDS, type Step } from '.
 import { homePlan } from '../../src/plan/home.ts'
 import { isVisible, reveal } from '../../src/plan/reveal.ts'
 import { makeRunner } from '../../src/plan/runner.ts'
+import { onFoundSkeleton, onSkeleton } from '../../src/plan/skeleton.ts'
+import { collect } from '../../src/store/collect.ts'
+import { createStore, type Store } from '../../src/store/store.ts'
 
 const EVERY: readonly Step[] = [
   ['language', 'x'],
   ['namespace', 'user'],
   ['identity', 'same'],
   ['image', '/i'],
+  ['skeleton', '/s'],
   ['root'],
   ['dir', '/d'],
   ['link', 'usr/bin', '/bin'],
@@ -201,6 +217,76 @@ suite('a plan for a made-up host', () => {
 
   test('a folder of the host that no plan shows is shown', () => {
     assert.deepEqual(change({ cwd: '/boot', script: '/boot/a.lua' }), ['+ host /boot -'])
+  })
+
+  suite('on a skeleton', () => {
+    let store: Store
+    const skeletonOf = (plan: readonly Step[]): string => plan.find((step) => step[0] === 'skeleton')?.[1] ?? assert.fail('no skeleton')
+    const make = (plan: readonly Step[]): Step[] => onSkeleton(store, plan, join(folder, 'host'))
+    const find = (plan: readonly Step[]): Step[] => onFoundSkeleton(store, plan, join(folder, 'host'))
+    before(() => {
+      store = { path: join(folder, 'store'), kind: 'user' }
+      createStore(store)
+    })
+
+    test('is the same plan and names what was made for it', () => {
+      assert.deepEqual(find(steps), steps)
+      const made = make(steps)
+      assert.deepEqual(
+        made.filter(([operation]) => operation !== 'skeleton'),
+        steps,
+      )
+      assert.equal(
+        made.findIndex(([operation]) => operation === 'skeleton') + 1,
+        made.findIndex(([operation]) => operation === 'root'),
+      )
+      assert.deepEqual(find(steps), made)
+      assert.deepEqual(make(steps), made)
+      assert.deepEqual(readdirSync(join(store.path, 'roots')).length, 1)
+    })
+
+    test('has a folder, a file or a link wherever the plan puts something in the root itself', () => {
+      const path = skeletonOf(make(steps))
+      const list = (name: string): string[] => readdirSync(join(path, name)).sort()
+      assert.deepEqual(
+        list('/').filter((it) => it !== 'sys'),
+        ['bin', 'data', 'dev', 'etc', 'home', 'lib', 'mnt', 'proc', 'root', 'run', 'srv', 'tmp', 'usr', 'var'],
+      )
+      assert.deepEqual(list('var'), ['home', 'lib', 'run', 'www'])
+      assert.deepEqual(list('var/lib'), ['apt', 'lua'])
+      assert.deepEqual([...list('usr'), ...list('etc'), ...list('srv')], [])
+      assert.equal(readlinkSync(join(path, 'bin')), 'usr/bin')
+      assert.equal(readlinkSync(join(path, 'dev/stdin')), '/proc/self/fd/0')
+      for (const name of ['', 'usr', 'var/lib/lua']) assert.equal(lstatSync(join(path, name)).mode & 0o7777, 0o755, name)
+    })
+
+    test('is mended when it was damaged', () => {
+      const path = skeletonOf(make(steps))
+      for (const spoil of [() => rmdirSync(join(path, 'usr')), () => chmodSync(join(path, 'srv'), 0o777), () => chmodSync(path, 0o775)]) {
+        spoil()
+        assert.equal(skeletonOf(make(steps)), path)
+        assert.deepEqual(
+          ['', 'usr', 'srv'].map((name) => lstatSync(join(path, name)).mode & 0o7777),
+          [0o755, 0o755, 0o755],
+        )
+      }
+    })
+
+    test('goes when no plan names it', () => {
+      const kept = make(steps)
+      const other = skeletonOf(make([...steps, ['dir', '/other']]))
+      writeFileSync(join(store.path, 'plans/lua.home'), encodePlan(kept))
+      collect(store)
+      assert.deepEqual([existsSync(skeletonOf(kept)), existsSync(other)], [true, false])
+      rmSync(join(store.path, 'plans/lua.home'))
+      collect(store)
+      assert.equal(existsSync(skeletonOf(kept)), false)
+    })
+
+    test('is none for a plan that makes no root, or covers it', () => {
+      for (const plan of [[['exec', '/x']], [['image', '/i'], ['root'], ['from-image', '/', '-']]] as Step[][])
+        assert.deepEqual(make(plan), plan)
+    })
   })
 
   test('to stand in / or in a folder of the system needs no more than to go there', () => {
