@@ -102,13 +102,16 @@ function checkOwners(languages: ReadonlyMap<string, Language>, files: ReadonlyMa
 }
 
 const NEAR_ENOUGH = 3
+/** Every name that begins with a c begins with C. */
+const SHORTEST_PART = 3
 const MOST_SUGGESTIONS = 4
 
 /** Languages one of whose names is like `wanted`, each by its own name. */
 function nearest(catalogue: Catalogue, wanted: string): string[] {
   const distanceTo = (name: string): number => {
-    const distance = name.startsWith(wanted) || wanted.startsWith(name) ? 1 : editDistance(name, wanted)
-    return distance <= Math.min(NEAR_ENOUGH, Math.ceil(Math.max(name.length, wanted.length) / 2)) ? distance : Number.POSITIVE_INFINITY
+    const isPart = Math.min(name.length, wanted.length) >= SHORTEST_PART && (name.startsWith(wanted) || wanted.startsWith(name))
+    const distance = isPart ? 1 : editDistance(name, wanted)
+    return distance <= Math.min(NEAR_ENOUGH, Math.floor(Math.max(name.length, wanted.length) / 2)) ? distance : Number.POSITIVE_INFINITY
   }
   return [...catalogue.languages.values()]
     .map(({ name, aliases }) => ({ name, distance: Math.min(...[name, ...aliases].map(distanceTo)) }))

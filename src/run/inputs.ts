@@ -1,13 +1,15 @@
 /** What a plan was made from, noted in it: the launcher looks whether it is as it was (`input`, `absent`; `launcher/script.c`). */
 
 import { statSync } from 'node:fs'
+import { isErrno } from '../base/error.ts'
 import type { Step } from '../plan/format.ts'
 
-/** A step for each path: as it is now, or that there is none. */
+/** A step for each path: as it is now, or that there is none; what the caller cannot look at decided nothing, and gets none. */
 export function inputSteps(paths: readonly string[]): Step[] {
-  return paths.map((path) => {
+  return paths.flatMap((path): Step[] => {
     const stamp = stampOf(path)
-    return stamp === undefined ? ['absent', path] : ['input', path, stamp]
+    if (stamp === 'hidden') return []
+    return [stamp === undefined ? ['absent', path] : ['input', path, stamp]]
   })
 }
 
@@ -18,8 +20,13 @@ export function isCurrent(steps: readonly Step[]): boolean {
   })
 }
 
-/** `<bytes> <mtime in nanoseconds> <inode>`; undefined if there is no such file. */
+/** `<bytes> <mtime in nanoseconds> <inode>`; undefined if there is no such file; `hidden` if the folder is closed to the caller. */
 function stampOf(path: string): string | undefined {
-  const info = statSync(path, { bigint: true, throwIfNoEntry: false })
-  return info === undefined ? undefined : `${info.size} ${info.mtimeNs} ${info.ino}`
+  try {
+    const info = statSync(path, { bigint: true, throwIfNoEntry: false })
+    return info === undefined ? undefined : `${info.size} ${info.mtimeNs} ${info.ino}`
+  } catch (error) {
+    if (isErrno(error, 'EACCES')) return 'hidden'
+    throw error
+  }
 }

@@ -25,10 +25,18 @@ export function projectPlaces(folder: string): string[] {
  */
 export function findProject(folder: string): FoundProject | undefined {
   for (const path of projectPlaces(folder)) {
-    const info = lstatSync(path, { throwIfNoEntry: false })
-    if (info === undefined || !info.isFile()) continue
-    if (info.uid !== process.geteuid?.() && info.uid !== 0) continue
+    if (!isOurs(path)) continue
     return { path, project: parseProject(readFileSync(path, 'utf8'), path) }
   }
   return undefined
+}
+
+/** A file of the user's or of root's; one that cannot be looked at, in a folder closed to the user, is not. */
+function isOurs(path: string): boolean {
+  try {
+    const info = lstatSync(path)
+    return info.isFile() && (info.uid === process.geteuid?.() || info.uid === 0)
+  } catch {
+    return false
+  }
 }

@@ -201,7 +201,7 @@ suite('a user who installs languages', { concurrency: 1, ...unlessMissing() }, (
   test('a name that nobody knows gets the nearest ones', async () => {
     assert.deepEqual(
       await clean('install', 'clips'),
-      complains('langrun: cannot find a language named "clips"\n  hint: did you mean clisp? All names: langrun list --all\n', 127),
+      complains('langrun: cannot find a language named "clips"\n  hint: did you mean class, clisp? All names: langrun list --all\n', 127),
     )
     assert.deepEqual(
       await clean('info', 'qqqqqqqq'),
