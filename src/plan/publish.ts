@@ -9,7 +9,7 @@ import { basename, dirname, join } from 'node:path'
 import { sha256 } from '../base/digest.ts'
 import { linkTarget, replaceFile, replaceLink } from '../base/files.ts'
 import { allExtensions, type Catalogue, claimants, withLanguages } from '../catalogue/catalogue.ts'
-import type { Language } from '../catalogue/recipe.ts'
+import { type Language, OUTPUT } from '../catalogue/recipe.ts'
 import { type Installed, listInstalled, names, readChoices, rootfsOf, type Store } from '../store/store.ts'
 import { emulatorLine } from './emulation.ts'
 import { encodePlan, type Step } from './format.ts'
@@ -49,7 +49,9 @@ export function publish(store: Store, language: Language, digest: string, system
 
 /** A compiled language has a plan for each script only. */
 function languagePlan(store: Store, language: Language, digest: string): Step[] {
-  const steps = onSkeleton(store, interpreterPlan(store, language, digest))
+  // What a compiler will make lies somewhere on the host.
+  const command = language.command.map((word) => word.replaceAll(OUTPUT, '/'))
+  const steps = onSkeleton(store, interpreterPlan(store, language, digest, command))
   if (language.compile === undefined) return steps
   return [
     ['language', language.name],
