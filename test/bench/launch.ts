@@ -87,7 +87,7 @@ function everyRoad(
       '--rm',
       '--network=host',
       `--user=${user.uid}:${user.uid}`,
-      `--volume=${folder}:${folder}`,
+      `--volume=${user.home}:${user.home}`,
     ]
     const command = [engine.client, 'docker', ...options, `--workdir=${folder}`, image, program[0], ...program.slice(2)] as const
     roads.push({ ...slow, name: DOCKER, launches: Math.min(launches, DOCKER_LAUNCHES), command: [...command] })
