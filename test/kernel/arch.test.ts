@@ -229,8 +229,11 @@ async function assertServed(child: ChildProcess, store: string): Promise<void> {
   }
 }
 
+/** None if the registry is not mounted. */
 function readEntries(): Map<string, string> {
-  const names = execFileSync('ls', [REGISTRY], { encoding: 'utf8' }).trim().split('\n')
+  const names = execFileSync('ls', [REGISTRY], { encoding: 'utf8' })
+    .split('\n')
+    .filter((name) => name !== '')
   return new Map(names.filter((name) => name !== 'register').map((name) => [name, readFileSync(join(REGISTRY, name), 'utf8')]))
 }
 

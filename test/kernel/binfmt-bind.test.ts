@@ -17,6 +17,8 @@ suite('a first line, and why', { concurrency: 1, ...unlessMissing() }, () => {
     world.script('shebang.lisp', '#!/bin/sh\necho "shell: $*"\n')
     world.script('nothing', HELLO)
     world.script('absent.rb', HELLO)
+    // Mounts the registry where nobody has.
+    assert.equal(world.system.langrun('register').status, 0)
   })
   after(async () => await world[Symbol.asyncDispose]())
 
