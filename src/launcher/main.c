@@ -207,16 +207,11 @@ static bool shows_all(const struct start *start, const struct plan *plan)
 /* Whether the plan shows what is open as `fd`, by its canonical name; closes it. */
 static bool shows_file(const struct plan *plan, long fd)
 {
-	char link[40], path[PATH_LIMIT];
+	char path[PATH_LIMIT];
 	if (fd < 0) return false;
-	struct text text = text_in(link, sizeof link);
-	add(&text, "/proc/self/fd/");
-	add_number(&text, (uint64_t)fd);
-	long size = SYS(readlinkat, AT_FDCWD, link, path, sizeof path - 1);
+	long size = canonical_name(fd, path);
 	SYS(close, fd);
-	if (size < 0) return false;
-	path[size] = 0;
-	return visible(plan, path);
+	return size >= 0 && visible(plan, path);
 }
 
 static void enter_folder(const struct start *start, const struct plan *plan)

@@ -171,14 +171,6 @@ bool has_place(const struct new_root *root, const char *path)
 	return found;
 }
 
-const char *fd_path(long fd, char buffer[40])
-{
-	struct text text = text_in(buffer, 40);
-	add(&text, "/proc/self/fd/");
-	add_number(&text, (uint64_t)fd);
-	return buffer;
-}
-
 /* In the top folder, or in the one that the plan made last. */
 static bool is_next(const struct new_root *root, const char *path)
 {

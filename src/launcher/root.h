@@ -44,6 +44,3 @@ bool find_place(struct new_root *root, const char *path, bool folder, struct pla
 
 /* Whether find_place would find or make one: the path, or the nearest folder above it that exists and where one may be made. */
 bool has_place(const struct new_root *root, const char *path);
-
-/* "/proc/self/fd/N". */
-const char *fd_path(long fd, char buffer[40]);

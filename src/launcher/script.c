@@ -68,16 +68,12 @@ static bool locate_cache(const struct start *start, struct text *path)
 static long hash_script(const struct start *start, char hex[SHA256_HEX])
 {
 	static char bytes[1 << 16];
-	char path[PATH_LIMIT], link[40];
+	char path[PATH_LIMIT];
 	long fd = start->script_fd >= 0 ? start->script_fd : open_at(AT_FDCWD, start->script, O_RDONLY);
 	if (fd < 0) return fd;
-	struct text text = text_in(link, sizeof link);
-	add(&text, "/proc/self/fd/");
-	add_number(&text, (uint64_t)fd);
-	long size = SYS(readlinkat, AT_FDCWD, link, path, sizeof path - 1);
+	long size = canonical_name(fd, path);
 	struct sha256 hash = sha256_start();
 	if (size >= 0) {
-		path[size] = 0;
 		sha256_add(&hash, path, (size_t)(last_name(path) - path));
 		sha256_add(&hash, "", 1);
 		for (long at = 0; (size = SYS(pread64, fd, bytes, sizeof bytes, at)) > 0; at += size) sha256_add(&hash, bytes, (size_t)size);

@@ -1,5 +1,6 @@
 /* Where the process begins, and what gcc expects of any environment (memcpy and friends). */
 #include "sys.h"
+#include "text.h"
 #include "die.h"
 #include <linux/mman.h>
 #include <linux/signal.h>
@@ -63,4 +64,20 @@ void *memory(size_t size)
 long fork_process(void)
 {
 	return SYS(clone, SIGCHLD, 0, 0, 0, 0);
+}
+
+const char *fd_path(long fd, char buffer[40])
+{
+	struct text text = text_in(buffer, 40);
+	add(&text, "/proc/self/fd/");
+	add_number(&text, (uint64_t)fd);
+	return buffer;
+}
+
+long canonical_name(long fd, char path[PATH_LIMIT])
+{
+	char link[40];
+	long size = SYS(readlinkat, AT_FDCWD, fd_path(fd, link), path, PATH_LIMIT - 1);
+	if (size >= 0) path[size] = 0;
+	return size;
 }

@@ -87,3 +87,8 @@ void *memory(size_t size);
 
 /* fork(2). */
 long fork_process(void);
+
+/* "/proc/self/fd/N". */
+const char *fd_path(long fd, char buffer[40]);
+/* The canonical name of what is open as `fd`: its length, or minus an errno. */
+long canonical_name(long fd, char path[PATH_LIMIT]);
