@@ -6,6 +6,7 @@ import {
   closeSync,
   constants,
   fsyncSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -57,6 +58,11 @@ export function readIfThere(path: string): string | undefined {
     if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR')) return undefined
     throw error
   }
+}
+
+/** Whether `path` is a folder itself, and no link to one. */
+export function isFolder(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
 }
 
 /** Where a symbolic link points, or undefined if `path` is none. */

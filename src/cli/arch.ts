@@ -4,7 +4,6 @@ import { spawnSync } from 'node:child_process'
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { LangrunError } from '../base/error.ts'
-import { openHttp } from '../base/http.ts'
 import { parseDefinition } from '../binfmt/definition.ts'
 import { emulatorEntries, emulatorEntry, emulatorName } from '../binfmt/emulators.ts'
 import { ARCH_GROUP } from '../binfmt/paper.ts'
@@ -13,14 +12,13 @@ import { type Entry, listEntries, remove } from '../binfmt/registry.ts'
 import { registerLines } from '../binfmt/system.ts'
 import { addArchitectures, removeArchitectures } from '../build/emulate.ts'
 import { type Architecture, foreignArchitectures, hostArchitecture, parseArchitecture } from '../catalogue/architecture.ts'
-import { chooseMirrors } from '../debian/mirror.ts'
 import { readKernel } from '../host/kernel.ts'
 import { type Emulated, readEmulated } from '../store/emulators.ts'
 import { listInstalled, type Store } from '../store/store.ts'
+import { withArchive } from './archive-access.ts'
 import { type Context, chosenStore, stores } from './context.ts'
 import { table } from './output.ts'
 import { persistenceOf } from './persistence.ts'
-import { cacheOf } from './settings.ts'
 import { prepareStore } from './tools.ts'
 
 export interface ArchOptions {
@@ -72,26 +70,8 @@ export async function bringArchitectures(
   architectures: readonly Architecture[],
   mirror: string | undefined,
 ): Promise<Emulated[]> {
-  const { settings, catalogue, assets, progress } = context
-  const debian = mirror ?? settings.config.mirror
-  const { securityMirror: security, keys } = settings.config
-  const http = openHttp({ env: settings.environment })
-  try {
-    return await addArchitectures({
-      architectures,
-      suite: catalogue.base.suite,
-      store,
-      launcher: prepareStore(context, store),
-      cache: cacheOf(settings, store),
-      mirrors: chooseMirrors('/', { ...(debian !== undefined && { debian }), ...(security !== undefined && { security }) }),
-      keys: [...assets.keys, ...keys],
-      http,
-      worker: { source: assets.worker },
-      progress,
-    })
-  } finally {
-    http.close()
-  }
+  const { suite } = context.catalogue.base
+  return withArchive(context, store, mirror, (access) => addArchitectures({ ...access, architectures, suite }))
 }
 
 export async function removeArch(context: Context, names: readonly string[], options: ArchOptions): Promise<void> {

@@ -1,19 +1,17 @@
 /** `install`, `uninstall`, `default`. */
 
 import { LangrunError } from '../base/error.ts'
-import { openHttp } from '../base/http.ts'
 import { type InstallResult, install as installLanguages } from '../build/install.ts'
 import { uninstall as uninstallLanguages } from '../build/uninstall.ts'
 import { claimants, findLanguage, withLanguages } from '../catalogue/catalogue.ts'
 import type { Language } from '../catalogue/recipe.ts'
-import { chooseMirrors } from '../debian/mirror.ts'
 import { emulatedLanguage } from '../plan/emulation.ts'
 import { linkExtensions } from '../plan/publish.ts'
 import { readChoices, readInstalled, type Store, writeChoices } from '../store/store.ts'
 import { bringArchitectures, requireForeign } from './arch.ts'
+import { withArchive } from './archive-access.ts'
 import { type Context, chosenStore, languageNamed } from './context.ts'
 import { megabytes } from './output.ts'
-import { cacheOf } from './settings.ts'
 import { followInShell } from './shell-entries.ts'
 import { prepareStore } from './tools.ts'
 
@@ -57,30 +55,11 @@ export async function installInto(
   languages: readonly Language[],
   { mirror, unlessThere = false }: InstallIntoOptions,
 ): Promise<InstallResult[]> {
-  const { settings, catalogue, assets, progress } = context
-  const launcher = prepareStore(context, store)
-  const debian = mirror ?? settings.config.mirror
-  const { securityMirror: security, keys } = settings.config
-  const http = openHttp({ env: settings.environment })
-  try {
-    return await installLanguages({
-      catalogue,
-      languages,
-      store,
-      launcher,
-      system: settings.systemStore.path,
-      cache: cacheOf(settings, store),
-      mirrors: chooseMirrors('/', { ...(debian !== undefined && { debian }), ...(security !== undefined && { security }) }),
-      keys: [...assets.keys, ...keys],
-      http,
-      standIns: assets.standIns,
-      worker: { source: assets.worker },
-      progress,
-      unlessThere,
-    })
-  } finally {
-    http.close()
-  }
+  const { settings, catalogue, assets } = context
+  const system = settings.systemStore.path
+  return withArchive(context, store, mirror, (access) =>
+    installLanguages({ ...access, catalogue, languages, system, standIns: assets.standIns, unlessThere }),
+  )
 }
 
 export async function uninstall(context: Context, names: readonly string[], { system = false }: StoreOptions): Promise<void> {

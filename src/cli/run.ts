@@ -13,7 +13,6 @@ import type { Runnable } from '../run/runnable.ts'
 import { chooseLanguage, showScript } from '../run/script-plan.ts'
 import { startSteps } from '../run/start.ts'
 import type { Store } from '../store/store.ts'
-import { launcherFor } from './assets.ts'
 import { type Context, claims, findInstalled, languageNamed, requireInstalled, requireProfile } from './context.ts'
 import { installOnFirstUse } from './first-use.ts'
 import { prepareStore } from './tools.ts'
@@ -73,7 +72,7 @@ export function compileOptions(context: Context, store: Store, profile: string):
 function launchOf(context: Context, store: Store): Launch {
   const launcher = launcherPath(store)
   // A store made by an older langrun, or by hand, may lack it.
-  if (!existsSync(launcher) && launcherFor(context.assets, process.arch).length > 0) prepareStore(context, store)
+  if (!existsSync(launcher)) prepareStore(context, store)
   return { launcher, cache: context.settings.cache, environment: context.settings.environment }
 }
 

@@ -1,17 +1,17 @@
 /** `shell`: the rootless way. */
 
-import { accessSync, constants } from 'node:fs'
 import { basename, isAbsolute, join } from 'node:path'
 import { LangrunError } from '../base/error.ts'
 import { emulatorEntries } from '../binfmt/emulators.ts'
 import { extensionLine, magicLine } from '../binfmt/registry.ts'
 import { allExtensions, claimants } from '../catalogue/catalogue.ts'
+import { isExecutable } from '../host/executable.ts'
 import { readKernel } from '../host/kernel.ts'
-import { launcherPath, publishRunner, runnerPath } from '../plan/publish.ts'
+import { extensionClaims, launcherPath, publishRunner, runnerPath } from '../plan/publish.ts'
 import { become } from '../run/launch.ts'
 import { findProject } from '../run/project.ts'
 import { shellPlan } from '../run/shell.ts'
-import { allInstalled, type Context, claims, languageNamed, stores } from './context.ts'
+import { allInstalled, type Context, languageNamed, stores } from './context.ts'
 import { prepareStore } from './tools.ts'
 
 /** @param words a program and its arguments, instead of the user's shell */
@@ -69,8 +69,14 @@ function magicLines({ settings, catalogue }: Context): string[] {
 function extensionsHere(context: Context): Map<string, string> {
   const { catalogue } = context
   const wanted = findProject(process.cwd())?.project.languages?.map((name) => languageNamed(context, name).name)
+  // Each store is read once, not once for every ending; what the first one has for an ending counts.
+  const claimed = new Map(
+    stores(context)
+      .reverse()
+      .flatMap((store) => [...extensionClaims(store, catalogue)]),
+  )
   const able = (extension: string): string[] => [
-    ...(claims(context, extension)?.runnables.map(({ language }) => language.name) ?? []),
+    ...(claimed.get(extension) ?? []),
     ...claimants(catalogue, extension).map(({ name }) => name),
   ]
   const extensions = new Set([...allExtensions(catalogue), ...allInstalled(context).flatMap(({ language }) => language.extensions)])
@@ -89,13 +95,4 @@ function findOnHost(program: string, path: string): string {
   if (found === undefined)
     throw new LangrunError('not-found', `cannot find the program ${program}`, { cause: 'it is in no folder of PATH' })
   return isAbsolute(found) || found.startsWith('./') || found.startsWith('../') ? found : `./${found}`
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
 }

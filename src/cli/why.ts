@@ -1,12 +1,12 @@
 /** `why FILE`: what would run a file, by which rule, and what it would see. Nothing is run. */
 
-import { accessSync, constants, existsSync, statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { LangrunError } from '../base/error.ts'
 import { matchingEntries } from '../binfmt/match.ts'
 import { type Entry, isMounted, listEntries, readMechanism } from '../binfmt/registry.ts'
 import { readHead } from '../binfmt/warnings.ts'
-import { type Native, nativeFormat } from '../host/executable.ts'
+import { isExecutable, type Native, nativeFormat } from '../host/executable.ts'
 import { interpreterPlan, planPath } from '../plan/publish.ts'
 import type { Runnable } from '../run/runnable.ts'
 import { type Choice, chooseLanguage, showScript } from '../run/script-plan.ts'
@@ -184,13 +184,4 @@ function languageLines({ name, chosen, version, image, store, profile, plan, see
           ['network', sees.network === 'host' ? "the host's" : 'none'],
         ]),
   ]
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
 }

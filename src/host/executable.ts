@@ -33,7 +33,8 @@ function envFinds(interpreter: string, argument: string | undefined, path: strin
   return name.includes('/') ? isExecutable(name) : path.split(':').some((folder) => isExecutable(join(folder === '' ? '.' : folder, name)))
 }
 
-function isExecutable(path: string): boolean {
+/** Whether the caller may execute the file. */
+export function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK)
     return statSync(path).isFile()

@@ -7,7 +7,7 @@
 
 import { accessSync, constants, existsSync, lstatSync, readdirSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import { linkTarget } from '../base/files.ts'
+import { isFolder, linkTarget } from '../base/files.ts'
 import { ARGUMENTS, type Language, SCRIPT } from '../catalogue/recipe.ts'
 import { emulatorSteps } from './emulation.ts'
 import type { Step } from './format.ts'
@@ -169,8 +169,4 @@ function canSearch(path: string): boolean {
 
 function entries(path: string): string[] {
   return isFolder(path) ? readdirSync(path).sort() : []
-}
-
-function isFolder(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
 }

@@ -7,6 +7,7 @@
 
 import { lstatSync, readdirSync, readlinkSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { isFolder } from '../base/files.ts'
 import { destination, type Step } from './format.ts'
 import { withoutSkeleton } from './skeleton.ts'
 
@@ -81,8 +82,4 @@ function insertBefore(steps: readonly Step[], operation: Step[0], added: readonl
 
 function isPrefix(folder: string, path: string): boolean {
   return path === folder || path.startsWith(folder === '/' ? '/' : `${folder}/`)
-}
-
-function isFolder(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
 }
